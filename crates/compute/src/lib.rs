@@ -1,0 +1,1 @@
+//! CPU kernels of simile: one safe function per operation, each with its scalar twin.

@@ -1,0 +1,8 @@
+//! simile finds photos and answers by meaning, on one's own machine.
+//!
+//! Floors, lowest first (a module imports from lower floors only): `types`, `config`; `photo`, `text`;
+//! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
+
+#![deny(unsafe_code)]
+
+pub mod types;

@@ -1,0 +1,9 @@
+//! The words everybody uses: names, keys, vectors, scores, faults. Knows nothing of any other room.
+
+mod fault;
+mod name;
+mod vector;
+
+pub use fault::{Coded, Fault};
+pub use name::{CollectionName, EncoderName, ItemKey, Kind, NameError};
+pub use vector::{Dim, Matrix, Score, Vector, VectorError};
