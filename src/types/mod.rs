@@ -2,8 +2,10 @@
 
 mod fault;
 mod name;
+mod space;
 mod vector;
 
 pub use fault::{Coded, Fault};
 pub use name::{CollectionName, EncoderName, ItemKey, Kind, NameError};
+pub use space::SpaceId;
 pub use vector::{Dim, Matrix, Score, Vector, VectorError};

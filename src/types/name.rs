@@ -14,12 +14,16 @@ pub enum NameError {
     Empty { what: &'static str },
     #[error("{what} has {got} bytes, at most {max} are allowed; shorten it")]
     TooLong { what: &'static str, got: usize, max: usize },
-    #[error("{what} {name:?} contains {found:?}; use letters, digits, '-', '_' and '.', not '.' or '-' first")]
+    #[error(
+        "{what} {name:?} contains {found:?}; use letters, digits, '-', '_' and '.', not '.' or '-' first"
+    )]
     Character { what: &'static str, name: String, found: char },
     #[error("item key contains a NUL character; remove it")]
     Nul,
     #[error("{0:?} is no kind of collection; use photos or faq")]
     Kind(String),
+    #[error("{0:?} is no id of an embedding space; it has 32 hex digits")]
+    Space(String),
 }
 
 impl Coded for NameError {
@@ -30,6 +34,7 @@ impl Coded for NameError {
             Self::Character { .. } => "name.character",
             Self::Nul => "key.nul",
             Self::Kind(_) => "collection.kind",
+            Self::Space(_) => "space.id",
         }
     }
     fn fault(&self) -> Fault {

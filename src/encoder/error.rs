@@ -1,0 +1,69 @@
+//! What can go wrong between a model's files and a vector.
+
+use std::path::PathBuf;
+
+use super::Modality;
+use crate::types::{Coded, EncoderName, Fault, VectorError};
+
+/// Why there is no encoder, or no vector.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncoderError {
+    #[error("text {at} is empty; give it at least one word")]
+    EmptyText { at: usize },
+    #[error("{encoder} reads {reads:?}, not {given:?}; choose an encoder for {given:?}")]
+    WrongModality { encoder: EncoderName, reads: Modality, given: Modality },
+    #[error(
+        "crop {at} is {got} x {got} pixels, {encoder} wants {want} x {want}; prepare it with the encoder's own preprocessing"
+    )]
+    WrongCrop { encoder: EncoderName, at: usize, got: u32, want: u32 },
+    #[error("{}: cannot be read ({source}); check the model's folder or pull the model again", .file.display())]
+    Unreadable { file: PathBuf, source: std::io::Error },
+    #[error("{}: is no whole safetensors file ({why}); pull the model again", .file.display())]
+    Damaged { file: PathBuf, why: String },
+    #[error("{}: tensor {tensor} is missing; the weights are of another architecture than the card says", .file.display())]
+    MissingTensor { file: PathBuf, tensor: String },
+    #[error("{}: tensor {tensor} has shape {got:?}, its config wants {want:?}; weights and config do not belong together", .file.display())]
+    WrongShape { file: PathBuf, tensor: String, got: Vec<usize>, want: Vec<usize> },
+    #[error("{}: tensor {tensor} is stored as {got}, which is not read; store it as F32 or F16", .file.display())]
+    WrongType { file: PathBuf, tensor: String, got: String },
+    #[error("{encoder}: {what} cannot be; correct its card or config.json")]
+    Config { encoder: EncoderName, what: String },
+    #[error("{}: is no tokenizer that is understood ({why}); pull the model again", .file.display())]
+    Tokenizer { file: PathBuf, why: String },
+    #[error("{encoder}: input {at} gave no usable vector ({source}); its weights are damaged")]
+    Vector { encoder: EncoderName, at: usize, source: VectorError },
+    #[error("{encoder}: computing failed ({why})")]
+    Compute { encoder: EncoderName, why: String },
+}
+
+impl Coded for EncoderError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyText { .. } => "text.empty",
+            Self::WrongModality { .. } => "encoder.modality",
+            Self::WrongCrop { .. } => "encoder.crop",
+            Self::Unreadable { .. } => "model.unreadable",
+            Self::Damaged { .. } => "model.damaged",
+            Self::MissingTensor { .. } => "model.tensor_missing",
+            Self::WrongShape { .. } => "model.tensor_shape",
+            Self::WrongType { .. } => "model.tensor_type",
+            Self::Config { .. } => "model.config",
+            Self::Tokenizer { .. } => "model.tokenizer",
+            Self::Vector { .. } => "encoder.vector",
+            Self::Compute { .. } => "encoder.compute",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::EmptyText { .. } | Self::WrongModality { .. } | Self::WrongCrop { .. } => Fault::Input,
+            Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
+            _ => Fault::Unavailable,
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        matches!(self, Self::EmptyText { .. }).then_some("text")
+    }
+}

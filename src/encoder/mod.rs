@@ -1,0 +1,39 @@
+//! The craft of encoding: a card becomes a loaded encoder; text or pixels become vectors. Knows no collection, no index.
+
+mod error;
+mod space;
+mod spec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::Vector;
+
+pub use error::EncoderError;
+pub use space::{Precision, Space};
+pub use spec::{
+    Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, Filter, ModelFiles, Pooling,
+    Preprocess, ResNetConfig,
+};
+
+/// What an encoder reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    Text,
+    Photo,
+}
+
+/// What a text is for; some encoders want other words before a query than before what is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    Query,
+    Passage,
+}
+
+/// What an encoder makes of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    pub vector: Vector,
+    /// The text was longer than the model reads; its end was left out.
+    pub truncated: bool,
+}

@@ -1,0 +1,43 @@
+//! The embedding space: all that made a vector, and its id.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Architecture, Pooling, Preprocess};
+use crate::types::{EncoderName, SpaceId};
+
+/// What numbers are computed with; vectors of one class agree to 1e-4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F32,
+}
+
+/// All that made a vector. Two vectors are compared only if theirs are equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Space {
+    pub encoder: EncoderName,
+    pub architecture: Architecture,
+    /// sha256 of the file, hex.
+    pub weights: String,
+    pub tokenizer: Option<String>,
+    pub pooling: Option<Pooling>,
+    pub query_prefix: String,
+    pub passage_prefix: String,
+    /// Tokens read at most, special ones counted.
+    pub max_tokens: Option<usize>,
+    pub preprocess: Option<Preprocess>,
+    pub precision: Precision,
+    pub revision: u32,
+}
+
+impl Space {
+    /// Raised when the same files give other vectors (decoding, tokenizing, order of operations).
+    pub const REVISION: u32 = 1;
+
+    /// Hash over the JSON of all fields in their order here.
+    pub fn id(&self) -> SpaceId {
+        let json = serde_json::to_vec(self).expect("plain data has a JSON form");
+        SpaceId::from_digest(&Sha256::digest(json).into())
+    }
+}
