@@ -6,4 +6,5 @@
 #![deny(unsafe_code)]
 
 pub mod encoder;
+pub mod text;
 pub mod types;
