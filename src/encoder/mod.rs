@@ -1,14 +1,27 @@
 //! The craft of encoding: a card becomes a loaded encoder; text or pixels become vectors. Knows no collection, no index.
 
+mod albert;
+mod bert;
+mod check;
+mod conv;
+mod device;
+mod digest;
 mod error;
+mod layers;
+mod loaded;
+mod resnet;
 mod space;
 mod spec;
+mod tokens;
+mod weights;
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::Vector;
 
+pub use digest::{Digests, FileState};
 pub use error::EncoderError;
+pub use loaded::Encoder;
 pub use space::{Precision, Space};
 pub use spec::{
     Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, Filter, ModelFiles, Pooling,

@@ -156,6 +156,16 @@ pub enum Block {
     Bottleneck,
 }
 
+impl Block {
+    /// Channels that leave a block, as a multiple of its width.
+    pub fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
 /// A ResNet without its classifier.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResNetConfig {
@@ -182,11 +192,7 @@ impl ResNetConfig {
 
     /// Features after global average pooling: 512, or 2048 for 50 and up.
     pub fn dim(&self) -> usize {
-        let expansion = match self.block {
-            Block::Basic => 1,
-            Block::Bottleneck => 4,
-        };
-        self.width.saturating_mul(8 * expansion)
+        self.width.saturating_mul(8 * self.block.expansion())
     }
 }
 

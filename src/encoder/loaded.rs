@@ -1,0 +1,289 @@
+//! A loaded encoder: what the rest of the program calls.
+
+use candle_core::{Device, Tensor};
+
+use super::albert::Albert;
+use super::bert::Bert;
+use super::check::check;
+use super::device::device;
+use super::digest::Digests;
+use super::layers::{Loaded, attention_bias, pool};
+use super::resnet::ResNet;
+use super::tokens::{Ids, Tokens};
+use super::weights::Weights;
+use super::{
+    Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Preprocess, Role, Space,
+};
+use crate::text::{self, Script, Scripts};
+use crate::types::{Dim, EncoderName, SpaceId, Vector};
+
+/// Tokens in one pass, padding counted: more fill no core better, and take memory.
+const PASS_TOKENS: usize = 2048;
+
+/// Weights in memory, ready to encode; shared between threads as it is.
+pub struct Encoder {
+    network: Network,
+    device: Device,
+    dim: Dim,
+    space: Space,
+    id: SpaceId,
+    modality: Modality,
+    languages: Vec<String>,
+    /// `None`: all.
+    scripts: Option<Scripts>,
+}
+
+enum Network {
+    Text { network: Transformer, tokens: Tokens, pooling: Pooling },
+    Photo(ResNet),
+}
+
+enum Transformer {
+    Bert(Bert),
+    Albert(Albert),
+}
+
+impl Encoder {
+    /// Loads what `spec` tells of; every file is checked before it is computed with.
+    ///
+    /// # Errors
+    /// `Config` for an architecture that cannot be; else what is wrong with which file and tensor.
+    pub fn open(spec: &EncoderSpec, digests: &Digests) -> Result<Self, EncoderError> {
+        let config = |what| EncoderError::Config { encoder: spec.name.clone(), what };
+        check(spec).map_err(config)?;
+        let device = device();
+        let weights = Weights::open(&spec.files.weights, device.clone())?;
+        let network = match &spec.architecture {
+            Architecture::Bert(c) => {
+                let tokens = tokens(spec, c.max_position_embeddings - c.position_offset, c.vocab_size)?;
+                let network = Transformer::Bert(Bert::load(&weights, c)?);
+                Network::Text { network, tokens, pooling: spec.pooling }
+            }
+            Architecture::Albert(c) => {
+                let tokens = tokens(spec, c.max_position_embeddings, c.vocab_size)?;
+                let network = Transformer::Albert(Albert::load(&weights, c)?);
+                Network::Text { network, tokens, pooling: spec.pooling }
+            }
+            Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights, c)?),
+        };
+        let space = space(spec, digests)?;
+        Ok(Self {
+            network,
+            device,
+            dim: Dim::new(spec.architecture.dim())
+                .ok_or_else(|| config("a vector of no numbers".to_owned()))?,
+            id: space.id(),
+            space,
+            modality: spec.modality,
+            languages: spec.languages.clone(),
+            scripts: scripts(&spec.languages),
+        })
+    }
+
+    pub fn name(&self) -> &EncoderName {
+        &self.space.encoder
+    }
+    pub fn modality(&self) -> Modality {
+        self.modality
+    }
+    pub fn dim(&self) -> Dim {
+        self.dim
+    }
+    pub fn languages(&self) -> &[String] {
+        &self.languages
+    }
+    /// Whether at least half of the text's letters are of scripts that this encoder was trained on; true for a text
+    /// without letters. A photo encoder reads no text.
+    pub fn reads(&self, text: &str) -> bool {
+        let letters = || text.chars().filter_map(Script::of);
+        match (self.modality, self.scripts) {
+            (Modality::Photo, _) => false,
+            (Modality::Text, None) => true,
+            (Modality::Text, Some(known)) => {
+                letters().filter(|&s| known.contains(s)).count() * 2 >= letters().count()
+            }
+        }
+    }
+    /// All that makes this encoder's vectors what they are.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+    pub fn space_id(&self) -> &SpaceId {
+        &self.id
+    }
+    /// How a photo becomes a crop for [`Encoder::encode_crops`]; `None` for text encoders.
+    pub fn preprocess(&self) -> Option<&Preprocess> {
+        self.space.preprocess.as_ref()
+    }
+
+    /// One unit vector per text, in their order.
+    ///
+    /// # Errors
+    /// `EmptyText` for the first text without a word, `WrongModality` for a photo encoder.
+    pub fn encode_texts(&self, texts: &[&str], role: Role) -> Result<Vec<Embedding>, EncoderError> {
+        let Network::Text { network, tokens, pooling } = &self.network else {
+            return Err(self.reads_not(Modality::Text));
+        };
+        let ids = self.tokenize(tokens, texts, role)?;
+        // Longest first: texts of like length share a pass, and the largest pass comes while memory is free.
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(ids[i].ids.len()));
+        let mut out: Vec<Option<Embedding>> = vec![None; ids.len()];
+        let mut rest = order.as_slice();
+        while let Some(&longest) = rest.first() {
+            let pass = (PASS_TOKENS / ids[longest].ids.len()).clamp(1, rest.len());
+            let (now, later) = rest.split_at(pass);
+            let batch: Vec<&Ids> = now.iter().map(|&i| &ids[i]).collect();
+            let rows = self.text_pass(network, *pooling, &batch).map_err(|e| self.failed(&e))?;
+            for (&i, row) in now.iter().zip(rows) {
+                out[i] = Some(Embedding { vector: self.unit(i, row)?, truncated: ids[i].truncated });
+            }
+            rest = later;
+        }
+        Ok(out.into_iter().map(|e| e.expect("every text was in one pass")).collect())
+    }
+
+    /// One unit vector per crop, in their order. A crop is `side · side · 3` bytes, RGB by rows, with the side that
+    /// [`Encoder::preprocess`] tells.
+    ///
+    /// # Errors
+    /// `WrongCrop` for another side, `WrongModality` for a text encoder.
+    pub fn encode_pixels(&self, crops: &[&[u8]]) -> Result<Vec<Embedding>, EncoderError> {
+        let (Network::Photo(resnet), Some(p)) = (&self.network, self.preprocess()) else {
+            return Err(self.reads_not(Modality::Photo));
+        };
+        let want = 3 * (p.crop as usize).pow(2);
+        if let Some(at) = crops.iter().position(|crop| crop.len() != want) {
+            let (encoder, got) = (self.name().clone(), crops[at].len());
+            return Err(EncoderError::WrongCrop { encoder, at, got, want });
+        }
+        let one = |(at, crop): (usize, &&[u8])| {
+            let features = self.photo_pass(resnet, p, crop).map_err(|e| self.failed(&e))?;
+            Ok(Embedding { vector: self.unit(at, features)?, truncated: false })
+        };
+        crops.iter().enumerate().map(one).collect()
+    }
+
+    fn photo_pass(&self, resnet: &ResNet, p: &Preprocess, crop: &[u8]) -> candle_core::Result<Vec<f32>> {
+        let side = p.crop as usize;
+        let mut planes = Vec::with_capacity(crop.len());
+        for channel in 0..3 {
+            let value = |byte: u8| (f32::from(byte) / 255.0 - p.mean[channel]) / p.std[channel];
+            let table: Vec<f32> = (0..=255).map(value).collect();
+            planes.extend(crop[channel..].iter().step_by(3).map(|&byte| table[usize::from(byte)]));
+        }
+        let pixels = Tensor::from_vec(planes, (1, 3, side, side), &self.device)?;
+        resnet.forward(&pixels)?.squeeze(0)?.to_vec1()
+    }
+
+    fn tokenize(&self, tokens: &Tokens, texts: &[&str], role: Role) -> Result<Vec<Ids>, EncoderError> {
+        let prefix = match role {
+            Role::Query => &self.space.query_prefix,
+            Role::Passage => &self.space.passage_prefix,
+        };
+        let one = |(at, text): (usize, &&str)| {
+            // The prefix has tokens, so it would hide that the text has none.
+            if text::normalise(text).is_empty() {
+                return Err(EncoderError::EmptyText { at });
+            }
+            match tokens.ids(prefix, text) {
+                Ok(ids) => ids.ok_or(EncoderError::EmptyText { at }),
+                Err(why) => Err(EncoderError::Compute { encoder: self.name().clone(), why }),
+            }
+        };
+        texts.iter().enumerate().map(one).collect()
+    }
+
+    fn text_pass(
+        &self,
+        network: &Transformer,
+        pooling: Pooling,
+        batch: &[&Ids],
+    ) -> candle_core::Result<Vec<Vec<f32>>> {
+        let longest = batch.iter().map(|t| t.ids.len()).max().unwrap_or(0);
+        let padded = batch.iter().flat_map(|t| (0..longest).map(|i| t.ids.get(i).copied().unwrap_or(0)));
+        let ids = Tensor::from_vec(padded.collect::<Vec<u32>>(), (batch.len(), longest), &self.device)?;
+        let mask = if batch.iter().all(|t| t.ids.len() == longest) {
+            None
+        } else {
+            let mask = batch.iter().flat_map(|t| (0..longest).map(|i| f32::from(u8::from(i < t.ids.len()))));
+            Some(Tensor::from_vec(mask.collect::<Vec<f32>>(), (batch.len(), longest), &self.device)?)
+        };
+        let bias = mask.as_ref().map(attention_bias).transpose()?;
+        let x = match network {
+            Transformer::Bert(bert) => bert.forward(&ids, bias.as_ref())?,
+            Transformer::Albert(albert) => albert.forward(&ids, bias.as_ref())?,
+        };
+        pool(&x, mask.as_ref(), pooling)?.to_vec2()
+    }
+
+    fn unit(&self, at: usize, row: Vec<f32>) -> Result<Vector, EncoderError> {
+        Vector::unit(row, self.dim).map_err(|source| EncoderError::Vector {
+            encoder: self.name().clone(),
+            at,
+            source,
+        })
+    }
+
+    fn failed(&self, e: &candle_core::Error) -> EncoderError {
+        EncoderError::Compute { encoder: self.name().clone(), why: e.to_string() }
+    }
+
+    fn reads_not(&self, given: Modality) -> EncoderError {
+        EncoderError::WrongModality { encoder: self.name().clone(), reads: self.modality, given }
+    }
+}
+
+/// The card's limit, but never more than the network has positions for.
+fn tokens(spec: &EncoderSpec, positions: usize, vocabulary: usize) -> Loaded<Tokens> {
+    let path = spec.files.tokenizer.as_deref().expect("checked: a text encoder has a tokenizer");
+    Tokens::open(path, spec.max_tokens.map_or(positions, |max| max.min(positions)), vocabulary)
+}
+
+fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
+    let hash = |path: &std::path::Path| {
+        digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
+    };
+    let text = spec.modality == Modality::Text;
+    let positions = match &spec.architecture {
+        Architecture::Bert(c) => Some(c.max_position_embeddings - c.position_offset),
+        Architecture::Albert(c) => Some(c.max_position_embeddings),
+        Architecture::ResNet(_) => None,
+    };
+    Ok(Space {
+        encoder: spec.name.clone(),
+        architecture: spec.architecture.clone(),
+        weights: hash(&spec.files.weights)?,
+        tokenizer: spec.files.tokenizer.as_deref().map(hash).transpose()?,
+        pooling: text.then_some(spec.pooling),
+        query_prefix: spec.query_prefix.clone(),
+        passage_prefix: spec.passage_prefix.clone(),
+        max_tokens: positions.map(|p| spec.max_tokens.map_or(p, |max| max.min(p))),
+        preprocess: spec.preprocess.clone(),
+        precision: Precision::F32,
+        revision: Space::REVISION,
+    })
+}
+
+/// The scripts of these languages; `None`, which is all, if there is none or one whose script is not known here.
+fn scripts(languages: &[String]) -> Option<Scripts> {
+    let mut known = Scripts::NONE.with(Script::Latin);
+    for language in languages {
+        let own: &[Script] = match language.as_str() {
+            "en" | "de" | "fr" | "es" | "it" | "pt" | "nl" | "pl" | "cs" | "sv" | "da" | "nb" | "fi"
+            | "hu" | "ro" | "tr" | "vi" | "id" => &[],
+            "zh" => &[Script::Han],
+            "ja" => &[Script::Kana, Script::Han],
+            "ko" => &[Script::Hangul],
+            "ru" | "uk" | "bg" => &[Script::Cyrillic],
+            "el" => &[Script::Greek],
+            "ar" | "fa" | "ur" => &[Script::Arabic],
+            "he" => &[Script::Hebrew],
+            "th" => &[Script::Thai],
+            "hi" | "mr" | "ne" => &[Script::Devanagari],
+            _ => return None,
+        };
+        known = own.iter().fold(known, |known, &script| known.with(script));
+    }
+    (!languages.is_empty()).then_some(known)
+}

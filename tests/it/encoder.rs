@@ -1,0 +1,267 @@
+//! Text encoders against transformers, and what happens to damaged model folders.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use simile::encoder::{
+    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, Role,
+};
+use simile::types::{Coded, Vector};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders").join(name)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn spec(folder: &Path, pooling: Pooling) -> EncoderSpec {
+    let config = json(&folder.join("config.json"));
+    let architecture = match config["model_type"].as_str().unwrap() {
+        "albert" => Architecture::Albert(serde_json::from_value(config).unwrap()),
+        _ => Architecture::Bert(serde_json::from_value(config).unwrap()),
+    };
+    EncoderSpec {
+        name: "small".parse().unwrap(),
+        modality: Modality::Text,
+        architecture,
+        pooling,
+        max_tokens: None,
+        query_prefix: String::new(),
+        passage_prefix: String::new(),
+        preprocess: None,
+        languages: vec!["en".to_owned()],
+        files: ModelFiles {
+            weights: folder.join("model.safetensors"),
+            tokenizer: Some(folder.join("tokenizer.json")),
+        },
+    }
+}
+
+fn open(spec: &EncoderSpec) -> Encoder {
+    Encoder::open(spec, &Digests::default()).unwrap()
+}
+
+fn distance(a: &Vector, b: &[f32]) -> f32 {
+    assert_eq!(a.as_slice().len(), b.len());
+    a.as_slice().iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn texts(expected: &Value) -> Vec<&str> {
+    expected["texts"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect()
+}
+
+#[test]
+fn texts_encode_as_with_transformers() {
+    for name in ["bert", "bert_prefixed", "albert_g1", "albert_g2"] {
+        let expected = json(&fixture(name).join("expected.json"));
+        let texts = texts(&expected);
+        for (pooling, key) in [(Pooling::Cls, "cls"), (Pooling::Mean, "mean"), (Pooling::Max, "max")] {
+            let encoder = open(&spec(&fixture(name), pooling));
+            let want: Vec<Vec<f32>> = serde_json::from_value(expected[key].clone()).unwrap();
+            let batch = encoder.encode_texts(&texts, Role::Query).unwrap();
+            for (i, text) in texts.iter().enumerate() {
+                let alone = encoder.encode_texts(&[text], Role::Passage).unwrap().remove(0);
+                for (how, got) in [("in a batch", &batch[i]), ("alone", &alone)] {
+                    let error = distance(&got.vector, &want[i]);
+                    assert!(error <= 2e-5, "{name} {key} {text:?} {how}: {error}");
+                    assert_eq!(got.truncated, expected["truncated"][i].as_bool().unwrap(), "{text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_batch_keeps_its_order() {
+    let encoder = open(&spec(&fixture("bert"), Pooling::Mean));
+    let words = ["red", "blue", "car", "password", "please", "where", "卡车", "unknown"];
+    let texts: Vec<String> = (0..700).map(|i| vec![words[i % 8]; 1 + i % 19].join(" ")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let batch = encoder.encode_texts(&texts, Role::Query).unwrap();
+    for i in (0..700).step_by(61) {
+        let alone = encoder.encode_texts(&texts[i..=i], Role::Query).unwrap();
+        assert!(distance(&batch[i].vector, alone[0].vector.as_slice()) <= 2e-5, "text {i}");
+    }
+    assert!(encoder.encode_texts(&[], Role::Query).unwrap().is_empty());
+}
+
+#[test]
+fn the_cards_length_and_prefixes_count() {
+    let mut spec = spec(&fixture("bert"), Pooling::Mean);
+    let plain = open(&spec);
+    let [long, short] = ["the red car is blue", "the red"];
+    spec.max_tokens = Some(4);
+    let cut = open(&spec);
+    let got = cut.encode_texts(&[long, short], Role::Query).unwrap();
+    let want = plain.encode_texts(&[short], Role::Query).unwrap();
+    assert_eq!([got[0].truncated, got[1].truncated], [true, false]);
+    assert!(distance(&got[0].vector, want[0].vector.as_slice()) <= 1e-6);
+
+    spec.max_tokens = Some(1000); // more than there are positions
+    spec.query_prefix = "where is ".to_owned();
+    let prefixed = open(&spec);
+    let query = prefixed.encode_texts(&["the car"], Role::Query).unwrap();
+    let passage = prefixed.encode_texts(&["where is the car"], Role::Passage).unwrap();
+    assert_eq!(query, passage);
+    assert!(prefixed.encode_texts(&["car ".repeat(100).as_str()], Role::Passage).unwrap()[0].truncated);
+    let e = prefixed.encode_texts(&["car", " \u{0}\t\u{200b}"], Role::Query).unwrap_err();
+    assert!(matches!(e, EncoderError::EmptyText { at: 1 }), "{e}");
+    assert_eq!((e.code(), e.field()), ("text.empty", Some("text")));
+
+    let ids: Vec<_> = [&plain, &cut, &prefixed].map(|e| e.space_id().clone()).into();
+    assert!(
+        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
+        "what changes a vector changes the space"
+    );
+    spec.query_prefix.clear();
+    assert_eq!(open(&spec).space_id(), &ids[0], "24 positions are the limit either way");
+}
+
+#[test]
+fn an_encoder_tells_what_it_reads() {
+    let encoder = open(&spec(&fixture("bert"), Pooling::Cls));
+    for (text, reads) in
+        [("red car", true), ("12 + 3 🚗", true), ("卡车", false), ("我的 iPad 坏了怎么办呢", false)]
+    {
+        assert_eq!(encoder.reads(text), reads, "{text}");
+    }
+}
+
+/// A copy of the small BERT whose files can be harmed.
+struct Broken(tempfile::TempDir);
+
+impl Broken {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["model.safetensors", "tokenizer.json", "config.json"] {
+            std::fs::copy(fixture("bert").join(file), folder.path().join(file)).unwrap();
+        }
+        Self(folder)
+    }
+    fn harm(&self, file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let path = self.0.path().join(file);
+        let bytes = change(std::fs::read(&path).unwrap());
+        std::fs::write(path, bytes).unwrap();
+    }
+    /// Rewrites the header of the weights, keeping the data.
+    fn header(&self, change: impl FnOnce(&mut HashMap<String, Value>)) {
+        self.harm("model.safetensors", |bytes| {
+            let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+            change(&mut header);
+            let json = serde_json::to_vec(&header).unwrap();
+            [&(json.len() as u64).to_le_bytes()[..], &json, &bytes[8 + length..]].concat()
+        });
+    }
+    fn config(&self, field: &str, value: Value) {
+        self.harm("config.json", |bytes| {
+            let mut config: Value = serde_json::from_slice(&bytes).unwrap();
+            config[field] = value;
+            serde_json::to_vec(&config).unwrap()
+        });
+    }
+    fn error(&self) -> EncoderError {
+        Encoder::open(&spec(self.0.path(), Pooling::Cls), &Digests::default()).err().expect("no encoder")
+    }
+}
+
+#[test]
+fn harmed_weights_are_told_by_file_and_tensor() {
+    let tensor = "encoder.layer.1.output.dense.weight";
+    let code = |harm: &dyn Fn(&Broken)| {
+        let broken = Broken::new();
+        harm(&broken);
+        let e = broken.error();
+        (e.code(), e.to_string())
+    };
+    let rename = |b: &Broken| b.header(|h| drop(h.remove(tensor).map(|t| h.insert("other".to_owned(), t))));
+    let (missing, message) = code(&rename);
+    assert_eq!(missing, "model.tensor_missing");
+    assert!(message.contains(tensor) && message.contains("model.safetensors"), "{message}");
+    let reshape =
+        |b: &Broken| b.header(|h| h.get_mut(tensor).unwrap()["shape"] = serde_json::json!([48, 32]));
+    assert_eq!(code(&reshape).0, "model.tensor_shape");
+    let retype = |b: &Broken| b.header(|h| h.get_mut(tensor).unwrap()["dtype"] = "I16".into());
+    assert_eq!(code(&retype).0, "model.tensor_type");
+    let vast = |b: &Broken| {
+        b.header(|h| h.get_mut(tensor).unwrap()["shape"] = serde_json::json!([1u64 << 62, 1u64 << 62]))
+    };
+    assert_eq!(code(&vast).0, "model.damaged");
+
+    type Change = fn(Vec<u8>) -> Vec<u8>;
+    let cuts: [Change; 6] = [
+        |b| b[..b.len() - 1].to_vec(),
+        |b| b[..b.len() / 2].to_vec(),
+        |b| b[..200].to_vec(),
+        |_| b"PK\x03\x04 not weights at all".to_vec(),
+        |_| Vec::new(),
+        |b| [b, vec![0]].concat(),
+    ];
+    for cut in cuts {
+        let broken = Broken::new();
+        broken.harm("model.safetensors", cut);
+        assert_eq!(broken.error().code(), "model.damaged");
+    }
+    let gone = Broken::new();
+    std::fs::remove_file(gone.0.path().join("model.safetensors")).unwrap();
+    assert_eq!(gone.error().code(), "model.unreadable");
+}
+
+#[test]
+fn configs_and_tokenizers_that_cannot_be_are_refused() {
+    for (field, value) in [
+        ("num_attention_heads", 5),
+        ("num_attention_heads", 0),
+        ("num_hidden_layers", 0),
+        ("hidden_size", 0),
+        ("type_vocab_size", 0),
+        ("intermediate_size", 1i64 << 40),
+    ] {
+        let broken = Broken::new();
+        broken.config(field, value.into());
+        let e = broken.error();
+        assert_eq!(e.code(), "model.config", "{e}");
+    }
+    let relative = Broken::new();
+    relative.config("position_embedding_type", "relative_key".into());
+    assert_eq!(relative.error().code(), "model.config");
+    let deeper = Broken::new();
+    deeper.config("num_hidden_layers", 3.into());
+    assert_eq!(deeper.error().code(), "model.tensor_missing");
+
+    for junk in ["", "{}", "[CLS]\n[SEP]\n"] {
+        let broken = Broken::new();
+        broken.harm("tokenizer.json", |_| junk.into());
+        assert_eq!(broken.error().code(), "model.tokenizer", "{junk:?}");
+    }
+    let more = Broken::new();
+    more.harm("tokenizer.json", |b| {
+        String::from_utf8(b).unwrap().replace("\"##z\": 66", "\"##z\": 4000").into()
+    });
+    let e = more.error();
+    assert!(e.to_string().contains("4000"), "{e}");
+    let mut short = spec(&fixture("bert"), Pooling::Cls);
+    short.max_tokens = Some(2);
+    assert_eq!(Encoder::open(&short, &Digests::default()).err().unwrap().code(), "model.tokenizer");
+}
+
+#[test]
+fn a_word_list_serves_as_tokenizer() {
+    let folder = Broken::new();
+    let vocab = json(&fixture("bert").join("tokenizer.json"))["model"]["vocab"].clone();
+    let mut vocab: Vec<(String, u64)> =
+        serde_json::from_value::<HashMap<_, _>>(vocab).unwrap().into_iter().collect();
+    vocab.sort_by_key(|(_, id)| *id);
+    let lines: Vec<_> = vocab.into_iter().map(|(token, _)| token).collect();
+    std::fs::write(folder.0.path().join("vocab.txt"), lines.join("\n")).unwrap();
+    let mut spec = spec(folder.0.path(), Pooling::Mean);
+    let usual = open(&spec);
+    spec.files.tokenizer = Some(folder.0.path().join("vocab.txt"));
+    let expected = json(&fixture("bert").join("expected.json"));
+    let texts = texts(&expected);
+    let [a, b] = [usual, open(&spec)].map(|e| e.encode_texts(&texts, Role::Query).unwrap());
+    assert_eq!(a, b);
+}

@@ -1,0 +1,3 @@
+//! Tests of whole rooms, over files and over the real program.
+
+mod encoder;
