@@ -158,3 +158,19 @@ fn an_id_that_is_no_key_is_rejected() {
     let table = csv(&format!("id,question,answer\n{},a,b\nx\0y,a,b\n1,a,b\n", "i".repeat(5000)));
     assert_eq!(rejects(&table), [(2, "name.too_long"), (3, "key.nul")]);
 }
+
+#[test]
+fn the_samples_are_read_whole_and_their_questions_name_entries() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    for language in ["en", "zh"] {
+        let bytes = std::fs::read(folder.join(format!("faq-{language}.csv"))).unwrap();
+        let table = read_faq(&bytes, Format::Csv, "sample").unwrap();
+        assert_eq!((table.rejects.as_slice(), table.columns.as_slice()), (&[][..], &[][..]));
+        assert!(table.rows.len() >= 40 && table.rows.iter().all(|row| !row.wordings.is_empty()));
+        let keys =
+            table.rows.iter().map(|row| row.key().to_string()).collect::<std::collections::HashSet<_>>();
+        let questions = std::fs::read_to_string(folder.join(format!("questions-{language}.csv"))).unwrap();
+        let named = questions.lines().skip(1).map(|line| line.rsplit(',').next().unwrap());
+        assert_eq!(named.filter(|id| !keys.contains(*id)).collect::<Vec<_>>(), [] as [&str; 0]);
+    }
+}
