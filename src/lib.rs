@@ -6,5 +6,6 @@
 #![deny(unsafe_code)]
 
 pub mod encoder;
+pub mod index;
 pub mod text;
 pub mod types;
