@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod encoder;
+pub mod eval;
 pub mod index;
 pub mod text;
 pub mod types;
