@@ -76,3 +76,27 @@ impl Digests {
         Ok(hash)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_remembered_until_the_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        std::fs::write(&path, "abc").unwrap();
+        let digests = Digests::default();
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digests.sha256(&path).unwrap(), abc);
+
+        let mut known = digests.known();
+        assert_eq!(known.len(), 1);
+        known[0].1 = "as remembered".to_owned();
+        let later = Digests::new(known);
+        assert_eq!(later.sha256(&path).unwrap(), "as remembered");
+        std::fs::write(&path, "abcd").unwrap();
+        assert_ne!(later.sha256(&path).unwrap(), "as remembered");
+        assert!(later.sha256(&folder.path().join("none")).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! A loaded encoder: what the rest of the program calls.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use super::albert::Albert;
 use super::bert::Bert;
@@ -157,23 +158,33 @@ impl Encoder {
             let (encoder, got) = (self.name().clone(), crops[at].len());
             return Err(EncoderError::WrongCrop { encoder, at, got, want });
         }
-        let one = |(at, crop): (usize, &&[u8])| {
-            let features = self.photo_pass(resnet, p, crop).map_err(|e| self.failed(&e))?;
-            Ok(Embedding { vector: self.unit(at, features)?, truncated: false })
+        // On the CPU a photo per thread: 47 to 53 ms each on two cores (resnet50); one after the other 58 to 71,
+        // batches of 4 to 16 80 to 114.
+        let per_pass = if self.device.is_cpu() { 1 } else { 32 };
+        let pass = |(pass, crops): (usize, &[&[u8]])| {
+            let rows = self.photo_pass(resnet, p, crops).map_err(|e| self.failed(&e))?;
+            let unit =
+                |(i, row)| Ok(Embedding { vector: self.unit(pass * per_pass + i, row)?, truncated: false });
+            rows.into_iter().enumerate().map(unit).collect::<Result<Vec<_>, _>>()
         };
-        crops.iter().enumerate().map(one).collect()
+        let passes: Vec<_> = crops.par_chunks(per_pass).enumerate().map(pass).collect::<Result<_, _>>()?;
+        Ok(passes.into_iter().flatten().collect())
     }
 
-    fn photo_pass(&self, resnet: &ResNet, p: &Preprocess, crop: &[u8]) -> candle_core::Result<Vec<f32>> {
+    fn photo_pass(
+        &self,
+        resnet: &ResNet,
+        p: &Preprocess,
+        crops: &[&[u8]],
+    ) -> candle_core::Result<Vec<Vec<f32>>> {
         let side = p.crop as usize;
-        let mut planes = Vec::with_capacity(crop.len());
-        for channel in 0..3 {
-            let value = |byte: u8| (f32::from(byte) / 255.0 - p.mean[channel]) / p.std[channel];
-            let table: Vec<f32> = (0..=255).map(value).collect();
-            planes.extend(crop[channel..].iter().step_by(3).map(|&byte| table[usize::from(byte)]));
-        }
-        let pixels = Tensor::from_vec(planes, (1, 3, side, side), &self.device)?;
-        resnet.forward(&pixels)?.squeeze(0)?.to_vec1()
+        let tables: [[f32; 256]; 3] =
+            std::array::from_fn(|c| std::array::from_fn(|byte| (byte as f32 / 255.0 - p.mean[c]) / p.std[c]));
+        let planes = crops.iter().flat_map(|crop| (0..3).map(move |c| (c, &crop[c..])));
+        let values = planes.flat_map(|(c, plane)| plane.iter().step_by(3).map(move |&byte| (c, byte)));
+        let pixels: Vec<f32> = values.map(|(c, byte)| tables[c][usize::from(byte)]).collect();
+        let pixels = Tensor::from_vec(pixels, (crops.len(), 3, side, side), &self.device)?;
+        resnet.forward(&pixels)?.to_vec2()
     }
 
     fn tokenize(&self, tokens: &Tokens, texts: &[&str], role: Role) -> Result<Vec<Ids>, EncoderError> {

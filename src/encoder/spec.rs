@@ -73,9 +73,10 @@ pub enum Pooling {
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// With erf.
+    #[serde(alias = "gelu_python")]
     Gelu,
     /// With tanh.
-    #[serde(alias = "gelu_pytorch_tanh")]
+    #[serde(alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
     GeluNew,
     Relu,
 }

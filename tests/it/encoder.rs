@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use simile::encoder::{
-    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, Role,
+    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Filter, Modality, ModelFiles, Pooling,
+    Preprocess, ResNetConfig, Role,
 };
 use simile::types::{Coded, Vector};
 
@@ -121,6 +122,56 @@ fn the_cards_length_and_prefixes_count() {
 }
 
 #[test]
+fn a_megabyte_of_text_is_cut_not_refused() {
+    let encoder = open(&spec(&fixture("bert"), Pooling::Mean));
+    for unit in ["where is the red car? ", "红色的卡车在哪里", "x"] {
+        let text = unit.repeat((1 << 20) / unit.len());
+        let got = encoder.encode_texts(&[text.as_str(), "red"], Role::Passage).unwrap();
+        // One endless word is one unknown token, so nothing of it is cut off.
+        assert_eq!(got[0].truncated, unit.len() > 2, "{unit:?}");
+    }
+}
+
+#[test]
+fn a_photo_encoder_wants_crops_of_its_size() {
+    let folder = fixture("resnet_basic");
+    let preprocess =
+        Preprocess { short: 64, crop: 64, filter: Filter::Bilinear, mean: [0.5; 3], std: [0.25; 3] };
+    let mut spec = EncoderSpec {
+        modality: Modality::Photo,
+        architecture: Architecture::ResNet(
+            serde_json::from_value(json(&folder.join("resnet.json"))).unwrap(),
+        ),
+        preprocess: Some(preprocess),
+        languages: Vec::new(),
+        files: ModelFiles { weights: folder.join("model.safetensors"), tokenizer: None },
+        ..spec(&fixture("bert"), Pooling::Mean)
+    };
+    let encoder = open(&spec);
+    let crops: Vec<Vec<u8>> =
+        (0..5u32).map(|k| (0..64 * 64 * 3).map(|i| (i * (k + 3) % 251) as u8).collect()).collect();
+    let crops: Vec<&[u8]> = crops.iter().map(Vec::as_slice).collect();
+    let batch = encoder.encode_pixels(&crops).unwrap();
+    for (i, got) in batch.iter().enumerate() {
+        assert_eq!(got, &encoder.encode_pixels(&crops[i..=i]).unwrap()[0]);
+    }
+    let e = encoder.encode_pixels(&[crops[0], &crops[1][3..]]).unwrap_err();
+    assert!(matches!(e, EncoderError::WrongCrop { at: 1, .. }), "{e}");
+    assert_eq!(encoder.encode_texts(&["red"], Role::Query).unwrap_err().code(), "encoder.modality");
+    assert_eq!(
+        open(&self::spec(&fixture("bert"), Pooling::Mean)).encode_pixels(&crops).unwrap_err().code(),
+        "encoder.modality"
+    );
+    assert!(!encoder.reads("red"));
+
+    spec.architecture = Architecture::ResNet(ResNetConfig::of_depth(18).unwrap());
+    let e = Encoder::open(&spec, &Digests::default()).err().unwrap();
+    assert_eq!(e.code(), "model.tensor_shape", "{e}");
+    spec.preprocess = None;
+    assert_eq!(Encoder::open(&spec, &Digests::default()).err().unwrap().code(), "model.config");
+}
+
+#[test]
 fn an_encoder_tells_what_it_reads() {
     let encoder = open(&spec(&fixture("bert"), Pooling::Cls));
     for (text, reads) in
@@ -208,6 +259,24 @@ fn harmed_weights_are_told_by_file_and_tensor() {
     let gone = Broken::new();
     std::fs::remove_file(gone.0.path().join("model.safetensors")).unwrap();
     assert_eq!(gone.error().code(), "model.unreadable");
+}
+
+#[test]
+fn a_flipped_byte_never_panics() {
+    let whole = std::fs::read(fixture("bert/model.safetensors")).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let places = (0..header).step_by(23).chain((header..whole.len()).step_by(997));
+    let broken = Broken::new();
+    for (i, at) in places.enumerate() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= [0x01, 0x40, 0xff][i % 3];
+        broken.harm("model.safetensors", |_| bytes);
+        let opened = Encoder::open(&spec(broken.0.path(), Pooling::Mean), &Digests::default());
+        if let Ok(encoder) = opened {
+            // A flip in the data may go unseen or give NaN, which is told.
+            let _ = encoder.encode_texts(&["red car"], Role::Query);
+        }
+    }
 }
 
 #[test]
