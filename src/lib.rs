@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod config;
 pub mod encoder;
 pub mod eval;
 pub mod index;

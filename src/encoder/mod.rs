@@ -2,6 +2,7 @@
 
 mod albert;
 mod bert;
+mod card;
 mod check;
 mod conv;
 mod device;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::Vector;
 
+pub use card::{Card, CardPreprocess, Family, Pins, Prefixes, SourceCard};
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;

@@ -1,0 +1,272 @@
+//! Settings, merged once: default < environment < flag. The only module that reads the environment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::types::{Coded, Fault};
+
+/// Why a setting cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{name} is {value:?}, which is no {want}; correct or unset it")]
+    Value { name: &'static str, value: String, want: &'static str },
+    #[error("there is no home folder to keep data in; set SIMILE_DATA or give --data FOLDER")]
+    NoHome,
+}
+
+impl Coded for ConfigError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Value { .. } => "config.value",
+            Self::NoHome => "config.no_home",
+        }
+    }
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+}
+
+/// What was given on the command line; it wins over the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub data: Option<PathBuf>,
+    /// Folders of encoders, separated by `:` as in SIMILE_MODELS.
+    pub models: Option<OsString>,
+    pub threads: Option<usize>,
+}
+
+/// Everything that can be set, after merging.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data folder; it need not exist yet.
+    pub data: PathBuf,
+    /// Folders of the user's encoders, searched in this order before simile's own.
+    pub models: Vec<PathBuf>,
+    /// Folders where simile's own weights may lie; those that do not exist count as empty.
+    pub own_models: Vec<PathBuf>,
+    pub hub: HubSettings,
+    pub limits: Limits,
+    /// Threads for computing; `None` means one per core.
+    pub threads: Option<usize>,
+}
+
+/// How the Hugging Face hub is reached, in the words of its own variables.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// HF_ENDPOINT without a slash at its end.
+    pub endpoint: String,
+    /// HF_HUB_CACHE, else `hub` in HF_HOME: what other programs fetched is taken from here.
+    pub cache: Option<PathBuf>,
+    pub token: Option<String>,
+    /// HF_HUB_OFFLINE: the hub is not asked; its cache and other sources stay open.
+    pub offline: bool,
+    pub patience: Patience,
+}
+
+/// How long a source may keep silent.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a name to be resolved, and again for a connection.
+    pub connect: Duration,
+    /// For the first answer.
+    pub answer: Duration,
+    /// Between two pieces of a file.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(15),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: "https://huggingface.co".to_owned(),
+            cache: None,
+            token: None,
+            offline: false,
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// How much one input may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// SIMILE_MAX_PHOTO_MB, in bytes.
+    pub photo_bytes: u64,
+    /// SIMILE_MAX_PHOTO_MPIXELS, in pixels.
+    pub photo_pixels: u64,
+    /// SIMILE_MAX_UPLOAD_MB: one request, in bytes.
+    pub upload_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { photo_bytes: 64 << 20, photo_pixels: 120_000_000, upload_bytes: 72 << 20 }
+    }
+}
+
+impl Config {
+    /// Reads the environment and lays `flags` over it.
+    ///
+    /// # Errors
+    /// `Value` for a variable that is no number where one is wanted, `NoHome` if no data folder can be told.
+    #[allow(clippy::disallowed_methods)] // the one place
+    pub fn from_env(flags: &Overrides) -> Result<Self, ConfigError> {
+        Self::from_vars(&|name| std::env::var_os(name), flags)
+    }
+
+    fn from_vars(var: Vars<'_>, flags: &Overrides) -> Result<Self, ConfigError> {
+        let home = path(var, "HOME");
+        let data = match flags.data.clone().or_else(|| path(var, "SIMILE_DATA")) {
+            Some(data) => data,
+            None => absolute(var, "XDG_DATA_HOME")
+                .or_else(|| home.as_ref().map(|home| home.join(".local/share")))
+                .ok_or(ConfigError::NoHome)?
+                .join("simile"),
+        };
+        let models = flags.models.clone().or_else(|| var("SIMILE_MODELS")).unwrap_or_default();
+        Ok(Self {
+            data,
+            // An empty part would mean the current folder to split_paths' callers; nobody asks for that.
+            models: std::env::split_paths(&models).filter(|p| !p.as_os_str().is_empty()).collect(),
+            own_models: own_models(),
+            hub: hub(var, home.as_deref()),
+            limits: limits(var)?,
+            threads: match flags.threads {
+                Some(threads) => Some(threads),
+                None => number(var, "SIMILE_THREADS")?.map(|n| n as usize),
+            },
+        })
+    }
+}
+
+type Vars<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// A variable that is set and not empty.
+fn text(var: Vars<'_>, name: &str) -> Option<String> {
+    var(name).map(|v| v.to_string_lossy().trim().to_owned()).filter(|v| !v.is_empty())
+}
+
+fn path(var: Vars<'_>, name: &str) -> Option<PathBuf> {
+    var(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// The XDG rules ignore relative paths.
+fn absolute(var: Vars<'_>, name: &str) -> Option<PathBuf> {
+    path(var, name).filter(|p| p.is_absolute())
+}
+
+fn number(var: Vars<'_>, name: &'static str) -> Result<Option<u64>, ConfigError> {
+    let Some(value) = text(var, name) else { return Ok(None) };
+    match value.parse::<u64>() {
+        Ok(n) if n > 0 => Ok(Some(n)),
+        _ => Err(ConfigError::Value { name, value, want: "whole number above 0" }),
+    }
+}
+
+fn limits(var: Vars<'_>) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let mega =
+        |name, unit: u64, default| Ok(number(var, name)?.map_or(default, |n: u64| n.saturating_mul(unit)));
+    Ok(Limits {
+        photo_bytes: mega("SIMILE_MAX_PHOTO_MB", 1 << 20, default.photo_bytes)?,
+        photo_pixels: mega("SIMILE_MAX_PHOTO_MPIXELS", 1_000_000, default.photo_pixels)?,
+        upload_bytes: mega("SIMILE_MAX_UPLOAD_MB", 1 << 20, default.upload_bytes)?,
+    })
+}
+
+fn hub(var: Vars<'_>, home: Option<&Path>) -> HubSettings {
+    let default = HubSettings::default();
+    let hf_home = path(var, "HF_HOME").or_else(|| {
+        let cache = absolute(var, "XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")))?;
+        Some(cache.join("huggingface"))
+    });
+    let saved = || {
+        let token = std::fs::read_to_string(hf_home.as_ref()?.join("token")).ok()?;
+        Some(token.trim().to_owned()).filter(|t| !t.is_empty())
+    };
+    // The hub's own reading of a yes.
+    let yes = |v: String| ["1", "on", "yes", "true"].contains(&v.to_ascii_lowercase().as_str());
+    HubSettings {
+        endpoint: text(var, "HF_ENDPOINT")
+            .map_or(default.endpoint, |url| url.trim_end_matches('/').to_owned()),
+        token: text(var, "HF_TOKEN").or_else(saved),
+        cache: path(var, "HF_HUB_CACHE").or_else(|| hf_home.as_ref().map(|home| home.join("hub"))),
+        offline: text(var, "HF_HUB_OFFLINE").is_some_and(yes),
+        patience: default.patience,
+    }
+}
+
+/// `models/` beside the program, in `../share/simile/models`, and in the source tree that it was built from.
+fn own_models() -> Vec<PathBuf> {
+    let program = std::env::current_exe().and_then(|exe| exe.canonicalize()).ok();
+    let beside = program.as_deref().and_then(Path::parent);
+    let mut folders: Vec<PathBuf> = beside
+        .map(|folder| vec![folder.join("models"), folder.join("../share/simile/models")])
+        .unwrap_or_default();
+    // Only where the program was built; elsewhere the folder does not exist and counts as empty.
+    folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(vars: &[(&str, &str)], flags: &Overrides) -> Result<Config, ConfigError> {
+        let vars = vars.to_vec();
+        let find = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+        Config::from_vars(&find, flags)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_defaults() {
+        let none = Overrides::default();
+        let vars = [("HOME", "/h"), ("SIMILE_MODELS", "/a::/b"), ("SIMILE_THREADS", "3")];
+        let c = config(&vars, &none).unwrap();
+        assert_eq!(c.data, Path::new("/h/.local/share/simile"));
+        assert_eq!(c.models, [Path::new("/a"), Path::new("/b")]);
+        assert_eq!((c.threads, c.limits), (Some(3), Limits::default()));
+        assert_eq!(c.hub.cache.as_deref(), Some(Path::new("/h/.cache/huggingface/hub")));
+
+        let flags = Overrides { data: Some("/d".into()), models: Some("/m".into()), threads: Some(1) };
+        let c = config(&vars, &flags).unwrap();
+        assert_eq!((c.data.as_path(), c.threads), (Path::new("/d"), Some(1)));
+        assert_eq!(c.models, [Path::new("/m")]);
+        assert_eq!(config(&[], &none).unwrap_err(), ConfigError::NoHome);
+        let x = config(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], &none).unwrap();
+        assert_eq!(x.data, Path::new("/x/simile"));
+    }
+
+    #[test]
+    fn the_hub_is_set_by_its_own_variables() {
+        let vars = [
+            ("HOME", "/h"),
+            ("HF_HOME", "/hf"),
+            ("HF_ENDPOINT", "http://127.0.0.1:9/"),
+            ("HF_HUB_OFFLINE", "True"),
+            ("HF_TOKEN", " t "),
+        ];
+        let hub = config(&vars, &Overrides::default()).unwrap().hub;
+        assert_eq!(hub.endpoint, "http://127.0.0.1:9");
+        assert_eq!((hub.token.as_deref(), hub.offline), (Some("t"), true));
+        assert_eq!(hub.cache.as_deref(), Some(Path::new("/hf/hub")));
+        let off = config(&[("HOME", "/h"), ("HF_HUB_OFFLINE", "0")], &Overrides::default()).unwrap();
+        assert!(!off.hub.offline);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_told_by_name() {
+        let e = config(&[("HOME", "/h"), ("SIMILE_MAX_PHOTO_MB", "lots")], &Overrides::default());
+        assert!(e.unwrap_err().to_string().starts_with("SIMILE_MAX_PHOTO_MB is \"lots\""));
+    }
+}
