@@ -9,5 +9,6 @@ pub mod config;
 pub mod encoder;
 pub mod eval;
 pub mod index;
+pub mod store;
 pub mod text;
 pub mod types;

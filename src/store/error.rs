@@ -1,0 +1,141 @@
+//! What can go wrong on disk, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::lock::Hint;
+use crate::types::{Coded, CollectionName, Dim, Fault, ItemKey};
+
+/// Why the store could not do as asked. Whatever it was, what was acknowledged before is still there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    #[error("{path}: there is no data folder; index something first, or give another with --data")]
+    Absent { path: PathBuf },
+    #[error("{path}: another simile{} writes to this data folder; stop it, or send the command to it", by(.hint))]
+    Locked { path: PathBuf, hint: Option<Hint> },
+    #[error(
+        "{path}: cannot be written to; change its owner or mode, or give another data folder with --data"
+    )]
+    ReadOnly { path: PathBuf },
+    #[error("this data folder was opened for reading; open it for writing")]
+    OpenedForReading,
+    #[error("{path}: the disk is full; free some space and start again, nothing acknowledged is lost")]
+    Full { path: PathBuf },
+    #[error(
+        "{path}: has format {found}, this simile knows up to {known}; use the newer simile that wrote it"
+    )]
+    NewerVersion { path: PathBuf, found: i64, known: i64 },
+    #[error("{path}: has format {found}, older than {known}; open it once for writing (any index command)")]
+    OlderVersion { path: PathBuf, found: i64, known: i64 },
+    #[error("{path}: is damaged ({why}); bring it back from a backup, or remove it and index again")]
+    Damaged { path: PathBuf, why: String },
+    #[error("{path}: {source}; check the disk and start again")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the database reports: {source}; check the disk and start again")]
+    Database { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("collection {name} exists already; choose another name")]
+    Exists { name: CollectionName },
+    #[error("collection number {id} is gone; list the collections")]
+    NoCollection { id: i64 },
+    #[error("job {id} does not exist; list the jobs")]
+    NoJob { id: i64 },
+    #[error("segment {id} is gone; open the collection again")]
+    NoSegment { id: String },
+    #[error("{key}: came with a vector, but its collection has no encoder yet; set the encoder first")]
+    NoSpace { key: ItemKey },
+    #[error(
+        "{key}: the vector has {got} numbers, its collection wants {want}; encode it with the collection's encoder"
+    )]
+    WrongDim { key: ItemKey, got: Dim, want: Dim },
+    #[error("{key}: more than {max} parts; split the item")]
+    TooManyParts { key: ItemKey, max: usize },
+    #[error("{id:?} is no id of a space; use 1 to 128 letters, digits, '-' and '_'")]
+    SpaceId { id: String },
+}
+
+fn by(hint: &Option<Hint>) -> String {
+    match hint {
+        Some(Hint { pid, address: Some(address) }) => format!(" (process {pid}, http://{address})"),
+        Some(Hint { pid, address: None }) => format!(" (process {pid})"),
+        None => String::new(),
+    }
+}
+
+impl StoreError {
+    /// An I/O error of `path`, told apart by what a person can do about it.
+    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    pub(super) fn damaged(path: &Path, why: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), why: why.into() }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        let path = PathBuf::from("simile.db");
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full { path },
+            Some(rusqlite::ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged { path, why: source.to_string() }
+            }
+            _ => Self::Database { source: Box::new(source) },
+        }
+    }
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Absent { .. } => "store.absent",
+            Self::Locked { .. } => "store.locked",
+            Self::ReadOnly { .. } => "store.read_only",
+            Self::OpenedForReading => "store.opened_for_reading",
+            Self::Full { .. } => "store.full",
+            Self::NewerVersion { .. } => "store.newer_version",
+            Self::OlderVersion { .. } => "store.older_version",
+            Self::Damaged { .. } => "store.damaged",
+            Self::Io { .. } => "store.io",
+            Self::Database { .. } => "store.database",
+            Self::Exists { .. } => "collection.exists",
+            Self::NoCollection { .. } => "collection.unknown",
+            Self::NoJob { .. } => "job.unknown",
+            Self::NoSegment { .. } => "store.segment_gone",
+            Self::NoSpace { .. } => "collection.no_encoder",
+            Self::WrongDim { .. } => "vector.dimension",
+            Self::TooManyParts { .. } => "item.parts",
+            Self::SpaceId { .. } => "store.space_id",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Absent { .. } | Self::NoCollection { .. } | Self::NoJob { .. } => Fault::NotFound,
+            Self::Locked { .. } => Fault::Busy,
+            Self::ReadOnly { .. } | Self::OpenedForReading => Fault::Forbidden,
+            Self::NewerVersion { .. } | Self::OlderVersion { .. } | Self::NoSpace { .. } => {
+                Fault::Unavailable
+            }
+            Self::Exists { .. } => Fault::Conflict,
+            Self::WrongDim { .. } | Self::SpaceId { .. } => Fault::Input,
+            Self::TooManyParts { .. } => Fault::TooLarge,
+            Self::Full { .. }
+            | Self::Damaged { .. }
+            | Self::Io { .. }
+            | Self::Database { .. }
+            | Self::NoSegment { .. } => Fault::Internal,
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        matches!(self, Self::WrongDim { .. }).then_some("vector")
+    }
+}
