@@ -12,3 +12,4 @@ pub mod index;
 pub mod store;
 pub mod text;
 pub mod types;
+pub mod web;
