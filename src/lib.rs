@@ -9,6 +9,7 @@ pub mod config;
 pub mod encoder;
 pub mod eval;
 pub mod index;
+pub mod photo;
 pub mod store;
 pub mod text;
 pub mod types;
