@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor};
 use candle_nn::ops;
 
+use super::rows::Rows;
 use super::weights::Scope;
 use super::{Activation, EncoderError, Pooling};
 
@@ -10,29 +11,63 @@ use super::{Activation, EncoderError, Pooling};
 pub struct Linear {
     /// `[in, out]`, a transposed view of what is stored.
     weight: Tensor,
-    bias: Tensor,
+    bias: Vec<f32>,
+    bias_row: Tensor,
 }
 
 impl Linear {
     pub fn load(scope: &Scope, from: usize, to: usize) -> Loaded<Self> {
-        Self::joined(std::slice::from_ref(scope), from, to)
+        let (weight, bias) = (scope.values("weight", &[to, from])?, scope.values("bias", &[to])?);
+        Self::new(scope, weight, bias, from)
     }
 
-    /// Several layers that read the same input, as one: outputs side by side.
-    fn joined(scopes: &[Scope], from: usize, to: usize) -> Loaded<Self> {
+    /// Queries, keys and values as one layer, side by side; queries already divided by √(hidden / heads).
+    fn attention(scope: &Scope, names: &Names, hidden: usize, heads: usize) -> Loaded<Self> {
         let (mut weight, mut bias) = (Vec::new(), Vec::new());
-        for scope in scopes {
-            weight.extend(scope.values("weight", &[to, from])?);
-            bias.extend(scope.values("bias", &[to])?);
+        for name in [names.query, names.key, names.value] {
+            let part = scope.sub(name);
+            weight.extend(part.values("weight", &[hidden, hidden])?);
+            bias.extend(part.values("bias", &[hidden])?);
         }
-        let (all, scope) = (to * scopes.len(), &scopes[0]);
-        let weight = scope.upload(weight, &[all, from])?.t().expect("two axes");
-        Ok(Self { weight, bias: scope.upload(bias, &[all])? })
+        let scale = 1.0 / ((hidden / heads) as f32).sqrt();
+        let queries = weight[..hidden * hidden].iter_mut().chain(&mut bias[..hidden]);
+        queries.for_each(|v| *v *= scale);
+        Self::new(scope, weight, bias, hidden)
+    }
+
+    fn new(scope: &Scope, weight: Vec<f32>, bias: Vec<f32>, from: usize) -> Loaded<Self> {
+        let weight = scope.upload(weight, &[bias.len(), from])?.t().expect("two axes");
+        Ok(Self { weight, bias_row: scope.upload(bias.clone(), &[bias.len()])?, bias })
     }
 
     /// `[rows, in]` → `[rows, out]`
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight)?.broadcast_add(&self.bias)
+        self.activated(x, None)
+    }
+
+    fn activated(&self, x: &Tensor, act: Option<Activation>) -> Result<Tensor> {
+        let y = x.matmul(&self.weight)?;
+        if y.device().is_cpu() {
+            y.inplace_op1(&Rows { bias: &self.bias, act })?;
+            return Ok(y);
+        }
+        let y = y.broadcast_add(&self.bias_row)?;
+        match act {
+            None => Ok(y),
+            Some(Activation::Gelu) => y.gelu_erf(),
+            Some(Activation::GeluNew) => y.gelu(),
+            Some(Activation::Relu) => y.relu(),
+        }
+    }
+
+    /// The same, and `add` added.
+    fn plus(&self, x: &Tensor, add: &Tensor) -> Result<Tensor> {
+        let y = x.matmul(&self.weight)?;
+        if y.device().is_cpu() {
+            y.inplace_op2(add, &Rows { bias: &self.bias, act: None })?;
+            return Ok(y);
+        }
+        y.broadcast_add(&self.bias_row)? + add
     }
 }
 
@@ -133,9 +168,8 @@ pub struct Layer {
 impl Layer {
     pub fn load(scope: &Scope, names: &Names, sizes: &LayerSizes) -> Loaded<Self> {
         let LayerSizes { hidden, heads, intermediate, eps, act } = *sizes;
-        let qkv = [names.query, names.key, names.value].map(|name| scope.sub(name));
         Ok(Self {
-            qkv: Linear::joined(&qkv, hidden, hidden)?,
+            qkv: Linear::attention(scope, names, hidden, heads)?,
             attention_out: Linear::load(&scope.sub(names.attention_out), hidden, hidden)?,
             attention_norm: Norm::load(&scope.sub(names.attention_norm), hidden, eps)?,
             up: Linear::load(&scope.sub(names.up), hidden, intermediate)?,
@@ -151,9 +185,9 @@ impl Layer {
         let (batch, tokens, hidden) = x.dims3()?;
         let rows = x.reshape((batch * tokens, hidden))?;
         let mixed = self.attend(&self.qkv.forward(&rows)?.reshape((batch, tokens, 3 * hidden))?, bias)?;
-        let rows = self.attention_norm.forward(&(self.attention_out.forward(&mixed)? + rows)?)?;
-        let inner = activate(&self.up.forward(&rows)?, self.act)?;
-        let rows = self.norm.forward(&(self.down.forward(&inner)? + rows)?)?;
+        let rows = self.attention_norm.forward(&self.attention_out.plus(&mixed, &rows)?)?;
+        let inner = self.up.activated(&rows, Some(self.act))?;
+        let rows = self.norm.forward(&self.down.plus(&inner, &rows)?)?;
         rows.reshape((batch, tokens, hidden))
     }
 
@@ -165,21 +199,12 @@ impl Layer {
             let part = qkv.narrow(2, i * hidden, hidden)?.reshape((batch, tokens, heads, hidden / heads))?;
             part.transpose(1, 2)?.contiguous()
         };
-        let scale = 1.0 / ((hidden / heads) as f64).sqrt();
-        let mut logits = (part(0)?.matmul(&part(1)?.t()?)? * scale)?;
+        let mut logits = part(0)?.matmul(&part(1)?.t()?)?;
         if let Some(bias) = bias {
             logits = logits.broadcast_add(bias)?;
         }
         let mixed = ops::softmax_last_dim(&logits)?.matmul(&part(2)?)?;
         mixed.transpose(1, 2)?.reshape((batch * tokens, hidden))
-    }
-}
-
-fn activate(x: &Tensor, act: Activation) -> Result<Tensor> {
-    match act {
-        Activation::Gelu => x.gelu_erf(),
-        Activation::GeluNew => x.gelu(),
-        Activation::Relu => x.relu(),
     }
 }
 

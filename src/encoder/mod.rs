@@ -11,6 +11,7 @@ mod error;
 mod layers;
 mod loaded;
 mod resnet;
+mod rows;
 mod space;
 mod spec;
 mod tokens;
