@@ -2,6 +2,7 @@
 //! encoders, stores and HTTP.
 
 mod language;
+pub mod ngram;
 mod normalise;
 pub mod table;
 mod words;
