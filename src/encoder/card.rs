@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::spec::{Filter, Pooling, Preprocess};
+use super::spec::Pooling;
 use super::{Modality, ResNetConfig};
+use crate::photo::{Filter, Preprocess};
 use crate::types::{Dim, EncoderName};
 
 /// One encoder as `models/NAME.toml` tells it, or a `card.toml` in a model's folder.

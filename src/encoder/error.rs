@@ -14,9 +14,9 @@ pub enum EncoderError {
     #[error("{encoder} reads {reads:?}, not {given:?}; choose an encoder for {given:?}")]
     WrongModality { encoder: EncoderName, reads: Modality, given: Modality },
     #[error(
-        "crop {at} has {got} bytes, {encoder} wants {want}; prepare it with the encoder's own preprocessing"
+        "crop {at} is {got} x {got} pixels, {encoder} wants {want} x {want}; make it with the encoder's preprocessing"
     )]
-    WrongCrop { encoder: EncoderName, at: usize, got: usize, want: usize },
+    WrongCrop { encoder: EncoderName, at: usize, got: u32, want: u32 },
     #[error("{}: cannot be read ({source}); check the model's folder or pull the model again", .file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
     #[error("{}: is no whole safetensors file ({why}); pull the model again", .file.display())]

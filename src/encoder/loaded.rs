@@ -12,9 +12,8 @@ use super::layers::{Loaded, attention_bias, pool};
 use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
 use super::weights::Weights;
-use super::{
-    Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Preprocess, Role, Space,
-};
+use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
+use crate::photo::{Crop, Preprocess};
 use crate::text::{self, Script, Scripts};
 use crate::types::{Dim, EncoderName, SpaceId, Vector};
 
@@ -144,24 +143,22 @@ impl Encoder {
         Ok(out.into_iter().map(|e| e.expect("every text was in one pass")).collect())
     }
 
-    /// One unit vector per crop, in their order. A crop is `side · side · 3` bytes, RGB by rows, with the side that
-    /// [`Encoder::preprocess`] tells.
+    /// One unit vector per crop, in their order.
     ///
     /// # Errors
-    /// `WrongCrop` for another side, `WrongModality` for a text encoder.
-    pub fn encode_pixels(&self, crops: &[&[u8]]) -> Result<Vec<Embedding>, EncoderError> {
+    /// `WrongCrop` for a side other than [`Encoder::preprocess`] makes, `WrongModality` for a text encoder.
+    pub fn encode_crops(&self, crops: &[Crop]) -> Result<Vec<Embedding>, EncoderError> {
         let (Network::Photo(resnet), Some(p)) = (&self.network, self.preprocess()) else {
             return Err(self.reads_not(Modality::Photo));
         };
-        let want = 3 * (p.crop as usize).pow(2);
-        if let Some(at) = crops.iter().position(|crop| crop.len() != want) {
-            let (encoder, got) = (self.name().clone(), crops[at].len());
-            return Err(EncoderError::WrongCrop { encoder, at, got, want });
+        if let Some(at) = crops.iter().position(|crop| crop.side() != p.crop) {
+            let (encoder, got) = (self.name().clone(), crops[at].side());
+            return Err(EncoderError::WrongCrop { encoder, at, got, want: p.crop });
         }
         // On the CPU a photo per thread: 47 to 53 ms each on two cores (resnet50); one after the other 58 to 71,
         // batches of 4 to 16 80 to 114.
         let per_pass = if self.device.is_cpu() { 1 } else { 32 };
-        let pass = |(pass, crops): (usize, &[&[u8]])| {
+        let pass = |(pass, crops): (usize, &[Crop])| {
             let rows = self.photo_pass(resnet, p, crops).map_err(|e| self.failed(&e))?;
             let unit =
                 |(i, row)| Ok(Embedding { vector: self.unit(pass * per_pass + i, row)?, truncated: false });
@@ -175,12 +172,12 @@ impl Encoder {
         &self,
         resnet: &ResNet,
         p: &Preprocess,
-        crops: &[&[u8]],
+        crops: &[Crop],
     ) -> candle_core::Result<Vec<Vec<f32>>> {
         let side = p.crop as usize;
         let tables: [[f32; 256]; 3] =
             std::array::from_fn(|c| std::array::from_fn(|byte| (byte as f32 / 255.0 - p.mean[c]) / p.std[c]));
-        let planes = crops.iter().flat_map(|crop| (0..3).map(move |c| (c, &crop[c..])));
+        let planes = crops.iter().flat_map(|crop| (0..3).map(move |c| (c, &crop.pixels()[c..])));
         let values = planes.flat_map(|(c, plane)| plane.iter().step_by(3).map(move |&byte| (c, byte)));
         let pixels: Vec<f32> = values.map(|(c, byte)| tables[c][usize::from(byte)]).collect();
         let pixels = Tensor::from_vec(pixels, (crops.len(), 3, side, side), &self.device)?;

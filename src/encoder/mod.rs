@@ -27,8 +27,7 @@ pub use error::EncoderError;
 pub use loaded::Encoder;
 pub use space::{Precision, Space};
 pub use spec::{
-    Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, Filter, ModelFiles, Pooling,
-    Preprocess, ResNetConfig,
+    Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, Pooling, ResNetConfig,
 };
 
 /// What an encoder reads.

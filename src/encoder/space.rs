@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Architecture, Pooling, Preprocess};
+use super::{Architecture, Pooling};
+use crate::photo::Preprocess;
 use crate::types::{EncoderName, SpaceId};
 
 /// What numbers are computed with; vectors of one class agree to 1e-4.

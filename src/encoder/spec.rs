@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Modality;
+use crate::photo::Preprocess;
 use crate::types::EncoderName;
 
 /// One encoder, ready to be loaded: its files are on disk.
@@ -195,25 +196,4 @@ impl ResNetConfig {
     pub fn dim(&self) -> usize {
         self.width.saturating_mul(8 * self.block.expansion())
     }
-}
-
-/// From an upright photo to a network's input.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Preprocess {
-    /// The short side is resized to this.
-    pub short: u32,
-    /// A square of this side is cut from the middle.
-    pub crop: u32,
-    pub filter: Filter,
-    /// Per channel, of values from 0 to 1.
-    pub mean: [f32; 3],
-    pub std: [f32; 3],
-}
-
-/// How pixels are interpolated, antialiased as in Pillow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Filter {
-    Bilinear,
-    Bicubic,
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use simile::encoder::{
-    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Filter, Modality, ModelFiles, Pooling,
-    Preprocess, ResNetConfig, Role,
+    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig,
+    Role,
 };
+use simile::photo::{Crop, Filter, Preprocess};
 use simile::types::{Coded, Vector};
 
 fn fixture(name: &str) -> PathBuf {
@@ -148,18 +149,19 @@ fn a_photo_encoder_wants_crops_of_its_size() {
         ..spec(&fixture("bert"), Pooling::Mean)
     };
     let encoder = open(&spec);
-    let crops: Vec<Vec<u8>> =
-        (0..5u32).map(|k| (0..64 * 64 * 3).map(|i| (i * (k + 3) % 251) as u8).collect()).collect();
-    let crops: Vec<&[u8]> = crops.iter().map(Vec::as_slice).collect();
-    let batch = encoder.encode_pixels(&crops).unwrap();
+    let crop = |k: u32, side: u32| {
+        Crop::new(side, (0..side * side * 3).map(|i| (i * (k + 3) % 251) as u8).collect()).unwrap()
+    };
+    let crops: Vec<Crop> = (0..5).map(|k| crop(k, 64)).collect();
+    let batch = encoder.encode_crops(&crops).unwrap();
     for (i, got) in batch.iter().enumerate() {
-        assert_eq!(got, &encoder.encode_pixels(&crops[i..=i]).unwrap()[0]);
+        assert_eq!(got, &encoder.encode_crops(&crops[i..=i]).unwrap()[0]);
     }
-    let e = encoder.encode_pixels(&[crops[0], &crops[1][3..]]).unwrap_err();
+    let e = encoder.encode_crops(&[crop(0, 64), crop(1, 63)]).unwrap_err();
     assert!(matches!(e, EncoderError::WrongCrop { at: 1, .. }), "{e}");
     assert_eq!(encoder.encode_texts(&["red"], Role::Query).unwrap_err().code(), "encoder.modality");
     assert_eq!(
-        open(&self::spec(&fixture("bert"), Pooling::Mean)).encode_pixels(&crops).unwrap_err().code(),
+        open(&self::spec(&fixture("bert"), Pooling::Mean)).encode_crops(&crops).unwrap_err().code(),
         "encoder.modality"
     );
     assert!(!encoder.reads("red"));

@@ -4,9 +4,9 @@ use std::fs;
 
 use safetensors::SafeTensors;
 use simile::encoder::{
-    Architecture, Digests, Encoder, EncoderSpec, Filter, Modality, ModelFiles, Pooling, Preprocess,
-    ResNetConfig,
+    Architecture, Digests, Encoder, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig,
 };
+use simile::photo::{self, Crop, Filter, Limits, Preprocess};
 
 fn encoder() -> Encoder {
     let folder = super::folder("SIMILE_SHARED", "../shared").join("models/resnet50-pqf");
@@ -46,8 +46,9 @@ fn stored_crops_encode_as_with_torchvision() {
         let width = index.data().len() / index.shape()[0];
         index.data().chunks(width).map(|b| usize::from(b[0])).collect()
     };
-    let crops: Vec<&[u8]> = file.tensor("crop_u8").unwrap().data().chunks(224 * 224 * 3).collect();
-    let got = encoder().encode_pixels(&crops).unwrap();
+    let crops = file.tensor("crop_u8").unwrap().data().chunks(224 * 224 * 3);
+    let crops: Vec<Crop> = crops.map(|pixels| Crop::new(224, pixels.to_vec()).unwrap()).collect();
+    let got = encoder().encode_crops(&crops).unwrap();
     for (got, which) in got.iter().zip(which) {
         let cosine = super::cosine(got.vector.as_slice(), &want[which * 2048..][..2048]);
         println!("crop of photo {which}: {cosine:.7}");
@@ -55,17 +56,40 @@ fn stored_crops_encode_as_with_torchvision() {
     }
 }
 
+#[test]
+fn photos_encode_as_with_pillow_and_torchvision() {
+    let shared = super::folder("SIMILE_SHARED", "../shared");
+    let file = fs::read(shared.join("models/resnet50-pqf/reference.safetensors")).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&file).unwrap();
+    let names = header.metadata().as_ref().unwrap()["names"].clone();
+    let names: Vec<String> = serde_json::from_str(&names).unwrap();
+    let want = floats(SafeTensors::deserialize(&file).unwrap().tensor("embedding").unwrap().data());
+    let encoder = encoder();
+    let crop = |name: &String| {
+        let bytes = fs::read(shared.join("data/photos").join(name)).unwrap();
+        let photo = photo::decode(&bytes, &Limits::default()).unwrap();
+        encoder.preprocess().unwrap().apply(&photo.pixels)
+    };
+    let got = encoder.encode_crops(&names.iter().map(crop).collect::<Vec<_>>()).unwrap();
+    for ((got, want), name) in got.iter().zip(want.chunks(2048)).zip(&names) {
+        let cosine = super::cosine(got.vector.as_slice(), want);
+        println!("{name}: {cosine:.7}");
+        assert!(cosine >= 0.998, "{name}: {cosine}");
+    }
+}
+
 /// Prints milliseconds for one photo, alone and of sixteen.
 #[test]
 fn speed() {
     let encoder = encoder();
-    let crop: Vec<u8> = (0..224 * 224 * 3u32).map(|i| (i * 7919 % 251) as u8).collect();
+    let pixels = (0..224 * 224 * 3u32).map(|i| (i * 7919 % 251) as u8).collect();
+    let crop = Crop::new(224, pixels).unwrap();
     for (n, rounds) in [(1, 15), (16, 3)] {
-        let crops = vec![crop.as_slice(); n];
+        let crops = vec![crop.clone(); n];
         let mut times: Vec<f64> = (0..rounds)
             .map(|_| {
                 let start = std::time::Instant::now();
-                encoder.encode_pixels(&crops).unwrap();
+                encoder.encode_crops(&crops).unwrap();
                 start.elapsed().as_secs_f64() * 1e3 / n as f64
             })
             .collect();
