@@ -1,8 +1,9 @@
 //! Uploaded originals, each under the BLAKE3 of its bytes.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -75,25 +76,31 @@ impl Store {
         }
         let id = ContentId::of(bytes);
         let path = self.blob_path(&id);
-        if path.metadata().is_ok_and(|m| m.len() == bytes.len() as u64) {
-            return Ok(id);
-        }
         let folder = path.parent().expect("a blob lies in a folder");
         self.io.make_dirs(folder)?;
-        let waiting = self.data.join("blobs/tmp");
-        self.io.make_dirs(&waiting)?;
-        let temporary = waiting.join(Uuid::new_v4().to_string());
-        let placed = self.write_blob(&temporary, bytes).and_then(|()| self.io.rename(&temporary, &path));
-        if placed.is_err() {
-            // What cannot be removed now goes at the next open.
-            let _ = self.io.remove(&temporary);
+        // One that is there and whole is kept; a damaged one is written anew.
+        let whole = File::open(&path).and_then(ContentId::of_reader).is_ok_and(|found| found == id);
+        if !whole {
+            self.place_blob(&path, bytes)?;
         }
-        placed?;
+        // Also for one that is there: another thread may have placed it a moment ago.
         self.io.sync_dir(folder)?;
         Ok(id)
     }
 
-    fn write_blob(&self, path: &std::path::Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fn place_blob(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let waiting = self.data.join("blobs/tmp");
+        self.io.make_dirs(&waiting)?;
+        let temporary = waiting.join(Uuid::new_v4().to_string());
+        let placed = self.write_blob(&temporary, bytes).and_then(|()| self.io.rename(&temporary, path));
+        if placed.is_err() {
+            // What cannot be removed now goes at the next open.
+            let _ = self.io.remove(&temporary);
+        }
+        placed
+    }
+
+    fn write_blob(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let file = self.io.create(path)?;
         self.io.write_at(&file, path, 0, bytes)?;
         self.io.sync(&file, path)

@@ -31,7 +31,7 @@ impl Filter {
             }
         }
         for tag in &self.tags {
-            sql.push_str(" AND EXISTS (SELECT 1 FROM item_tags t WHERE t.item = i.id AND t.tag = ?)");
+            sql.push_str(" AND i.id IN (SELECT item FROM item_tags WHERE tag = ?)");
             values.push(tag.clone().into());
         }
     }

@@ -3,11 +3,11 @@
 //! In tests a hook sees each step before it happens and may refuse it; so a test can record all that a program wrote
 //! and build the disk of a crash between any two steps.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-#[cfg(test)]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::StoreError;
 
@@ -32,6 +32,8 @@ pub(super) type Hook = Arc<dyn Fn(&Op<'_>) -> io::Result<()> + Send + Sync>;
 /// The way to the disk.
 #[derive(Clone, Default)]
 pub(super) struct Io {
+    /// Folders whose names this process has synced.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
     #[cfg(test)]
     pub(super) hook: Option<Hook>,
 }
@@ -53,22 +55,40 @@ impl Io {
         Ok(())
     }
 
-    /// Makes a folder and those above it that lack; each new one is durable in its parent on return.
-    pub(super) fn make_dirs(&self, path: &Path) -> Done {
-        if path.is_dir() {
-            return Ok(());
+    /// Makes the folder that all else lies in, and those above it that lack.
+    pub(super) fn make_root(&self, path: &Path) -> Done {
+        if !path.is_dir() {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            self.make_root(parent)?;
+            self.make_dir(path)?;
+            self.sync_dir(parent)?;
         }
-        let parent = match path.parent() {
-            Some(p) if p.as_os_str().is_empty() => Path::new("."),
-            Some(p) => p,
-            None => Path::new("/"),
-        };
+        self.durable().insert(path.to_owned());
+        Ok(())
+    }
+
+    /// Makes a folder below the root, and those between; each is durable on return. One that is there already may be
+    /// another thread's, or of a process that was killed, and not durable yet: so each is synced once by this process.
+    pub(super) fn make_dirs(&self, path: &Path) -> Done {
+        let Some(parent) = path.parent().filter(|_| !self.durable().contains(path)) else { return Ok(()) };
         self.make_dirs(parent)?;
+        if !path.is_dir() {
+            self.make_dir(path)?;
+        }
+        self.sync_dir(parent)?;
+        self.durable().insert(path.to_owned());
+        Ok(())
+    }
+
+    fn make_dir(&self, path: &Path) -> Done {
         self.step(path, &Op::MakeDir(path), || match fs::create_dir(path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             other => other,
-        })?;
-        self.sync_dir(parent)
+        })
+    }
+
+    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().expect("nothing panics while it holds this")
     }
 
     /// Makes a file that does not exist yet.

@@ -5,6 +5,8 @@
 //! acknowledgement. Reads go through connections of their own and never wait for a write.
 
 mod blobs;
+mod change;
+mod check;
 mod collections;
 mod error;
 mod filter;
@@ -95,7 +97,7 @@ impl Store {
         let (lock, writer) = match access {
             Access::Read => (None, None),
             Access::Write => {
-                io.make_dirs(data)?;
+                io.make_root(data)?;
                 let lock = Lock::take(data, &io)?;
                 let mut conn = schema::open_writer(&db, &io)?;
                 // The database's own name and the lock's are new at the first start.

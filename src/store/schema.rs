@@ -98,3 +98,18 @@ fn naming(path: &Path, e: rusqlite::Error) -> StoreError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_on_a_read_only_disk_is_read_as_it_lies() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("odd%20 ?#照.db");
+        drop(open_writer(&path, &Io::default()).unwrap());
+        let conn = open_immutable(&path).unwrap();
+        assert_eq!(version(&conn).unwrap(), KNOWN);
+        assert!(!path.with_extension("db-shm").exists());
+    }
+}

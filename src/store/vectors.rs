@@ -5,15 +5,17 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde_json::{Map, Value};
 
+use super::change::{Change, Place};
 use super::collections::{self, RootId};
+use super::items;
 use super::segment::{header, length, stride};
 use super::segments::{self, SegmentRow};
 use super::{
-    Body, CollectionId, ContentId, ItemId, Segment, SegmentId, SpaceRecord, Stamp, Store, StoreError, Writer,
-    words,
+    Body, CollectionId, ContentId, ItemId, PartId, Segment, SegmentId, SpaceRecord, Stamp, Store, StoreError,
+    Writer,
 };
 use crate::types::{Dim, ItemKey, Vector};
 
@@ -82,13 +84,14 @@ pub(super) struct Growing {
 }
 
 /// Rows that lie in a segment, synced, and are not named yet.
-struct Appended {
+pub(super) struct Appended {
     /// The segment with `rows` as they will be once named.
-    segment: SegmentRow,
-    first: u32,
-    count: u32,
-    crc: u32,
-    new: bool,
+    pub segment: SegmentRow,
+    pub first: u32,
+    pub count: u32,
+    pub crc: u32,
+    /// The segment is to be named too.
+    pub new: bool,
 }
 
 impl Store {
@@ -100,15 +103,53 @@ impl Store {
     pub fn commit(&self, collection: CollectionId, batch: &Batch) -> Result<Committed, StoreError> {
         let upserts = last_of_each_key(&batch.upserts);
         let mut writer = self.writer()?;
-        let record = collections::by_id(&writer.conn, collection)?;
-        let vectors = check(&upserts, record.space.as_ref())?;
-        let appended = match &record.space {
-            Some(space) if !vectors.is_empty() => {
-                Some(self.append(&mut writer, collection, space, &vectors)?)
-            }
+        let space = collections::by_id(&writer.conn, collection)?.space;
+        if upserts.is_empty() && batch.deletes.is_empty() {
+            return Ok(Committed::default());
+        }
+        let vectors = check(&upserts, space.as_ref())?;
+        self.change(&mut writer, collection, space.as_ref(), &vectors, |change, place| {
+            change.apply(&upserts, &batch.deletes, place)
+        })
+    }
+
+    /// Gives vectors to parts that lack one in the collection's space, and touches nothing else of their items. Parts that
+    /// are gone, or have one by now, are passed over.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn fill(
+        &self,
+        collection: CollectionId,
+        vectors: &[(PartId, Vector)],
+    ) -> Result<Committed, StoreError> {
+        let mut writer = self.writer()?;
+        let space = collections::by_id(&writer.conn, collection)?.space;
+        let lacking = lacking_among(&writer.conn, collection, space.as_ref(), vectors)?;
+        if lacking.is_empty() {
+            return Ok(Committed::default());
+        }
+        let (parts, vectors): (Vec<PartId>, Vec<&Vector>) = lacking.into_iter().unzip();
+        self.change(&mut writer, collection, space.as_ref(), &vectors, |change, place| {
+            let mut place = place.expect("there are vectors");
+            parts.iter().try_for_each(|&part| change.own(part, &mut place))
+        })
+    }
+
+    /// Vectors first, then the one transaction that names them.
+    fn change(
+        &self,
+        writer: &mut Writer,
+        collection: CollectionId,
+        space: Option<&SpaceRecord>,
+        vectors: &[&Vector],
+        act: impl FnOnce(&mut Change<'_>, Option<Place>) -> Result<(), StoreError>,
+    ) -> Result<Committed, StoreError> {
+        let appended = match space {
+            Some(space) if !vectors.is_empty() => Some(self.append(writer, collection, space, vectors)?),
             _ => None,
         };
-        let named = self.name(&mut writer.conn, collection, &upserts, &batch.deletes, appended.as_ref());
+        let named = self.name(&mut writer.conn, collection, appended.as_ref(), act);
         let Some(appended) = appended else { return named };
         let slot = (collection, appended.segment.space.clone());
         match named {
@@ -117,7 +158,6 @@ impl Store {
                     growing.row = appended.segment.clone();
                     growing.next = appended.segment.rows;
                 }
-                drop(writer);
                 committed.segments.push(self.map(&appended.segment)?);
                 Ok(committed)
             }
@@ -216,157 +256,47 @@ impl Store {
     /// The one transaction.
     fn name(
         &self,
-        conn: &mut rusqlite::Connection,
+        conn: &mut Connection,
         collection: CollectionId,
-        upserts: &[&NewItem],
-        deletes: &[ItemKey],
         appended: Option<&Appended>,
+        act: impl FnOnce(&mut Change<'_>, Option<Place>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut change = Change { tx: &tx, collection, done: Committed::default(), items: 0, parts: 0 };
+        let mut change = Change::new(&tx, collection);
         let place = appended.map(|a| change.note_rows(a)).transpose()?;
-        change.apply(upserts, deletes, place)?;
-        let Change { done, items, parts, .. } = change;
-        tx.prepare_cached("UPDATE collections SET items = items + ?, parts = parts + ? WHERE id = ?")?
-            .execute(params![items, parts, collection.0])?;
+        act(&mut change, place)?;
+        let done = change.finish()?;
         self.io.commit(tx)?;
         Ok(done)
     }
 }
 
-/// Where the rows of this change lie: the segment's number and name, and the first row.
-#[derive(Clone, Copy)]
-struct Place {
-    num: i64,
-    id: SegmentId,
-    next: u32,
-}
-
-/// A change on its way into the transaction.
-struct Change<'a> {
-    tx: &'a Transaction<'a>,
+/// Those of the parts that are there and have no vector in the space, each once.
+fn lacking_among<'a>(
+    db: &Connection,
     collection: CollectionId,
-    done: Committed,
-    items: i64,
-    parts: i64,
-}
-
-impl Change<'_> {
-    fn note_rows(&self, appended: &Appended) -> Result<Place, StoreError> {
-        let s = &appended.segment;
-        let num = if appended.new {
-            let sql = "INSERT INTO segments (uuid, collection, space, rows) VALUES (?, ?, ?, ?)";
-            let mut insert = self.tx.prepare_cached(sql)?;
-            insert.insert(params![s.id.0.as_bytes(), self.collection.0, s.space, s.rows])?
-        } else {
-            let mut update = self.tx.prepare_cached("UPDATE segments SET rows = ? WHERE uuid = ?")?;
-            update.execute(params![s.rows, s.id.0.as_bytes()])?;
-            let mut query = self.tx.prepare_cached("SELECT num FROM segments WHERE uuid = ?")?;
-            query.query_row([s.id.0.as_bytes()], |row| row.get(0))?
-        };
-        self.tx
-            .prepare_cached("INSERT INTO commits (segment, first, rows, crc) VALUES (?, ?, ?, ?)")?
-            .execute(params![num, appended.first, appended.count, appended.crc])?;
-        Ok(Place { num, id: s.id, next: appended.first })
-    }
-
-    fn apply(
-        &mut self,
-        upserts: &[&NewItem],
-        deletes: &[ItemKey],
-        mut place: Option<Place>,
-    ) -> Result<(), StoreError> {
-        for key in deletes {
-            self.done.deleted += u64::from(self.take_out(key)?);
-        }
-        for item in upserts {
-            if self.take_out(&item.key)? {
-                self.done.replaced += 1;
-            } else {
-                self.done.added += 1;
-            }
-            self.put_in(item, place.as_mut())?;
-        }
-        Ok(())
-    }
-
-    /// Whether there was such an item.
-    fn take_out(&mut self, key: &ItemKey) -> Result<bool, StoreError> {
-        let tx = self.tx;
-        let id: Option<i64> = tx
-            .prepare_cached("SELECT id FROM items WHERE collection = ? AND key = ?")?
-            .query_row(params![self.collection.0, key.as_str()], |row| row.get(0))
-            .optional()?;
-        let Some(id) = id else { return Ok(false) };
-        let mut rows = tx.prepare_cached(
-            "SELECT s.uuid, v.row FROM vectors v JOIN segments s ON s.num = v.segment WHERE v.item = ?",
-        )?;
-        for dead in rows.query_map([id], |row| {
-            Ok((SegmentId(uuid::Uuid::from_bytes(row.get(0)?)), row.get::<_, u32>(1)?))
-        })? {
-            self.done.dead.push(dead?);
-        }
-        words::remove(tx, id)?;
-        let parts = tx.prepare_cached("DELETE FROM parts WHERE item = ?")?.execute([id])?;
-        // Its vectors and tags go with it.
-        tx.prepare_cached("DELETE FROM items WHERE id = ?")?.execute([id])?;
-        self.items -= 1;
-        self.parts -= i64::try_from(parts).expect("parts are counted in 16 bits");
-        Ok(true)
-    }
-
-    fn put_in(&mut self, item: &NewItem, place: Option<&mut Place>) -> Result<(), StoreError> {
-        let tx = self.tx;
-        let body = serde_json::to_string(&item.body).expect("a body has a JSON form");
-        let extra = serde_json::to_string(&item.extra).expect("a JSON object has a JSON form");
-        let stamp = item.stamp.map(|s| (s.size.cast_signed(), s.mtime_ns, s.inode.cast_signed()));
-        let id = tx
-            .prepare_cached(
-                "INSERT INTO items (collection, key, root, body, extra, size, mtime_ns, inode, content)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .insert(params![
-                self.collection.0,
-                item.key.as_str(),
-                item.root.map(|r| r.0),
-                body,
-                extra,
-                stamp.map(|s| s.0),
-                stamp.map(|s| s.1),
-                stamp.map(|s| s.2),
-                item.content.as_ref().map(ContentId::as_bytes),
-            ])?;
-        let mut tags = tx.prepare_cached("INSERT OR IGNORE INTO item_tags (item, tag) VALUES (?, ?)")?;
-        for tag in &item.tags {
-            tags.execute(params![id, tag])?;
-        }
-        words::add(tx, self.collection, id, &item.words)?;
-        self.put_parts(ItemId(id), &item.parts, place)?;
-        self.items += 1;
-        Ok(())
-    }
-
-    fn put_parts(
-        &mut self,
-        item: ItemId,
-        parts: &[NewPart],
-        mut place: Option<&mut Place>,
-    ) -> Result<(), StoreError> {
-        let mut insert = self.tx.prepare_cached("INSERT INTO parts (item, part, text) VALUES (?, ?, ?)")?;
-        let mut vector =
-            self.tx.prepare_cached("INSERT INTO vectors (segment, row, item, part) VALUES (?, ?, ?, ?)")?;
-        for (part, new) in (0u16..).zip(parts) {
-            insert.execute(params![item.0, part, new.text])?;
-            self.parts += 1;
-            if new.vector.is_some() {
-                let place = place.as_deref_mut().expect("every vector of the batch was appended");
-                vector.execute(params![place.num, place.next, item.0, part])?;
-                self.done.rows.push(LiveRow { segment: place.id, row: place.next, item, part });
-                place.next += 1;
+    space: Option<&SpaceRecord>,
+    vectors: &'a [(PartId, Vector)],
+) -> Result<Vec<(PartId, &'a Vector)>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT i.key FROM parts p JOIN items i ON i.id = p.item
+         WHERE p.item = ?1 AND p.part = ?2 AND i.collection = ?3 AND NOT EXISTS
+         (SELECT 1 FROM vectors v JOIN segments g ON g.num = v.segment
+          WHERE v.item = ?1 AND v.part = ?2 AND g.space = ?4)",
+    )?;
+    let mut seen = HashSet::new();
+    let mut out = Vec::new();
+    for (part, vector) in vectors {
+        let mut rows = query.query(params![part.item.0, part.part, collection.0, space.map(|s| &s.id)])?;
+        if let Some(row) = rows.next()? {
+            let key = items::key_of(row, 0)?;
+            check_one(&key, vector, space)?;
+            if seen.insert(part) {
+                out.push((*part, vector));
             }
         }
-        Ok(())
     }
+    Ok(out)
 }
 
 /// Of items with one key the last, in the order given.
@@ -386,13 +316,17 @@ fn check<'a>(upserts: &[&'a NewItem], space: Option<&SpaceRecord>) -> Result<Vec
             return Err(StoreError::TooManyParts { key: item.key.clone(), max: MOST_PARTS });
         }
         for vector in item.parts.iter().filter_map(|part| part.vector.as_ref()) {
-            let Some(space) = space else { return Err(StoreError::NoSpace { key: item.key.clone() }) };
-            if vector.dim() != space.dim {
-                let key = item.key.clone();
-                return Err(StoreError::WrongDim { key, got: vector.dim(), want: space.dim });
-            }
+            check_one(&item.key, vector, space)?;
             out.push(vector);
         }
     }
     Ok(out)
+}
+
+fn check_one(key: &ItemKey, vector: &Vector, space: Option<&SpaceRecord>) -> Result<(), StoreError> {
+    let Some(space) = space else { return Err(StoreError::NoSpace { key: key.clone() }) };
+    if vector.dim() == space.dim {
+        return Ok(());
+    }
+    Err(StoreError::WrongDim { key: key.clone(), got: vector.dim(), want: space.dim })
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod model;
 mod odd;
+mod speed;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -111,8 +111,14 @@ fn a_shorter_segment_loses_rows_and_nothing_else() {
     let store = Store::open(data.path(), Access::Write).unwrap();
     check(&store);
     assert_eq!(store.lacking_vectors(id).unwrap(), lost);
-    // Encoding it again cures it.
-    store.commit(id, &upsert(vec![entry("b", 2, 2)])).unwrap();
+    // Encoding it again cures it; what is gone or whole is passed over.
+    let a = PartId { item: store.item(id, &key("a")).unwrap().unwrap().id, part: 0 };
+    let gone = PartId { item: ItemId(99), part: 0 };
+    let again =
+        [(lost[0], vector(2)), (lost[1], vector(3)), (lost[1], vector(4)), (a, vector(5)), (gone, vector(6))];
+    let done = store.fill(id, &again).unwrap();
+    assert_eq!((done.rows.len(), done.added, done.segments.len()), (2, 0, 1));
+    assert!(store.fill(id, &again).unwrap().rows.is_empty());
     assert!(store.lost_vectors(id).unwrap().is_empty());
     assert_eq!(seen(&store, id), expected(&BTreeMap::from([("a".into(), (1, 1)), ("b".into(), (2, 2))])));
 }
@@ -146,6 +152,25 @@ fn a_missing_damaged_or_flipped_segment_is_lost_not_fatal() {
         assert_eq!(store.lost_vectors(id).unwrap().len(), 2, "damage {n}");
         store.commit(id, &upsert(vec![entry("a", 9, 1)])).unwrap();
         assert_eq!(seen(&store, id), expected(&BTreeMap::from([("a".into(), (9, 1))])), "damage {n}");
+    }
+}
+
+#[test]
+fn a_check_finds_a_flipped_bit_anywhere() {
+    let data = folder();
+    let (mut store, id) = fresh(data.path());
+    store.segment_bytes = Segment::HEADER_BYTES + 30;
+    for n in 0..4 {
+        store.commit(id, &upsert(vec![entry(&format!("k{n}"), n * 10, 2)])).unwrap();
+    }
+    assert_eq!(store.check().unwrap(), [""; 0]);
+    let segments = store.segments(id).unwrap();
+    assert_eq!(segments.iter().map(|s| s.sealed()).collect::<Vec<_>>(), [true, true, true, false]);
+    for (n, segment) in [&segments[1], &segments[3]].into_iter().enumerate() {
+        let mut bytes = std::fs::read(segment.path()).unwrap();
+        bytes[Segment::HEADER_BYTES as usize + 5] ^= 1;
+        std::fs::write(segment.path(), bytes).unwrap();
+        assert_eq!(store.check().unwrap().len(), [2, 3][n], "a sealed one is found by both sums");
     }
 }
 
@@ -365,6 +390,9 @@ fn settings_and_blobs_stay() {
     assert_eq!(store.put_blob(b"picture").unwrap(), id);
     assert_eq!(std::fs::read(store.blob_path(&id)).unwrap(), b"picture");
     assert_eq!(id.to_string().parse(), Ok(id));
+    std::fs::write(store.blob_path(&id), "damaged").unwrap();
+    store.put_blob(b"picture").unwrap();
+    assert_eq!(std::fs::read(store.blob_path(&id)).unwrap(), b"picture");
     std::fs::write(data.path().join("blobs/tmp/left"), "over").unwrap();
     drop(store);
     let store = Store::open(data.path(), Access::Write).unwrap();
