@@ -11,6 +11,7 @@ pub fn check(spec: &EncoderSpec) -> Result<(), String> {
         (Architecture::Bert(c), Modality::Text) => bert(c)?,
         (Architecture::Albert(c), Modality::Text) => albert(c)?,
         (Architecture::ResNet(c), Modality::Photo) => resnet(c)?,
+        (Architecture::NgramHash(_), Modality::Text) => return Ok(()),
         (Architecture::ResNet(_), Modality::Text) => return Err("a ResNet that reads text".to_owned()),
         (_, Modality::Photo) => return Err("a text network that reads photos".to_owned()),
     }

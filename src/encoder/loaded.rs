@@ -9,12 +9,13 @@ use super::check::check;
 use super::device::device;
 use super::digest::Digests;
 use super::layers::{Loaded, attention_bias, pool};
+use super::ngram_hash::NgramHash;
 use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
 use super::weights::Weights;
 use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
 use crate::photo::{Crop, Preprocess};
-use crate::text::{self, Script, Scripts};
+use crate::text::{self, Script, Scripts, ngram};
 use crate::types::{Dim, EncoderName, SpaceId, Vector};
 
 /// Tokens in one pass, padding counted: more fill no core better, and take memory.
@@ -36,6 +37,7 @@ pub struct Encoder {
 enum Network {
     Text { network: Transformer, tokens: Tokens, pooling: Pooling },
     Photo(ResNet),
+    Ngrams(NgramHash),
 }
 
 enum Transformer {
@@ -52,19 +54,20 @@ impl Encoder {
         let config = |what| EncoderError::Config { encoder: spec.name.clone(), what };
         check(spec).map_err(config)?;
         let device = device();
-        let weights = Weights::open(&spec.files.weights, device.clone())?;
+        let weights = || Weights::open(&spec.files.weights, device.clone());
         let network = match &spec.architecture {
             Architecture::Bert(c) => {
                 let tokens = tokens(spec, c.max_position_embeddings - c.position_offset, c.vocab_size)?;
-                let network = Transformer::Bert(Bert::load(&weights, c)?);
+                let network = Transformer::Bert(Bert::load(&weights()?, c)?);
                 Network::Text { network, tokens, pooling: spec.pooling }
             }
             Architecture::Albert(c) => {
                 let tokens = tokens(spec, c.max_position_embeddings, c.vocab_size)?;
-                let network = Transformer::Albert(Albert::load(&weights, c)?);
+                let network = Transformer::Albert(Albert::load(&weights()?, c)?);
                 Network::Text { network, tokens, pooling: spec.pooling }
             }
-            Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights, c)?),
+            Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights()?, c)?),
+            Architecture::NgramHash(_) => return Ok(Self::ngram_hash(None)),
         };
         let space = space(spec, digests)?;
         Ok(Self {
@@ -78,6 +81,28 @@ impl Encoder {
             languages: spec.languages.clone(),
             scripts: scripts(&spec.languages),
         })
+    }
+
+    /// The encoder that needs no file, for texts of every script. Its vectors are better with weights fitted on the
+    /// texts of the collection; they are part of its space. `None`: all weights are 1.
+    pub fn ngram_hash(weights: Option<ngram::Weights>) -> Self {
+        let hash = NgramHash::new(weights.unwrap_or_default());
+        let space = hash.space();
+        Self {
+            network: Network::Ngrams(hash),
+            device: Device::Cpu,
+            dim: NgramHash::dim(),
+            id: space.id(),
+            space,
+            modality: Modality::Text,
+            languages: Vec::new(),
+            scripts: None,
+        }
+    }
+
+    /// The fitted table of [`Encoder::ngram_hash`]; `None` for other encoders.
+    pub fn ngram_weights(&self) -> Option<&ngram::Weights> {
+        if let Network::Ngrams(hash) = &self.network { Some(hash.weights()) } else { None }
     }
 
     pub fn name(&self) -> &EncoderName {
@@ -121,6 +146,9 @@ impl Encoder {
     /// # Errors
     /// `EmptyText` for the first text without a word, `WrongModality` for a photo encoder.
     pub fn encode_texts(&self, texts: &[&str], role: Role) -> Result<Vec<Embedding>, EncoderError> {
+        if let Network::Ngrams(hash) = &self.network {
+            return hash.encode(texts);
+        }
         let Network::Text { network, tokens, pooling } = &self.network else {
             return Err(self.reads_not(Modality::Text));
         };
@@ -256,7 +284,7 @@ fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
     let positions = match &spec.architecture {
         Architecture::Bert(c) => Some(c.max_position_embeddings - c.position_offset),
         Architecture::Albert(c) => Some(c.max_position_embeddings),
-        Architecture::ResNet(_) => None,
+        Architecture::ResNet(_) | Architecture::NgramHash(_) => None,
     };
     Ok(Space {
         encoder: spec.name.clone(),

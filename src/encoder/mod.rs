@@ -10,6 +10,7 @@ mod digest;
 mod error;
 mod layers;
 mod loaded;
+mod ngram_hash;
 mod resnet;
 mod rows;
 mod space;
@@ -27,7 +28,8 @@ pub use error::EncoderError;
 pub use loaded::Encoder;
 pub use space::{Precision, Space};
 pub use spec::{
-    Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, Pooling, ResNetConfig,
+    Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, NgramConfig, Pooling,
+    ResNetConfig,
 };
 
 /// What an encoder reads.

@@ -44,6 +44,9 @@ pub enum Architecture {
     Bert(BertConfig),
     Albert(AlbertConfig),
     ResNet(ResNetConfig),
+    /// No network and no file.
+    #[serde(rename = "ngram-hash")]
+    NgramHash(NgramConfig),
 }
 
 impl Architecture {
@@ -53,6 +56,7 @@ impl Architecture {
             Self::Bert(c) => c.hidden_size,
             Self::Albert(c) => c.hidden_size,
             Self::ResNet(c) => c.dim(),
+            Self::NgramHash(c) => c.dim,
         }
     }
 }
@@ -196,4 +200,12 @@ impl ResNetConfig {
     pub fn dim(&self) -> usize {
         self.width.saturating_mul(8 * self.block.expansion())
     }
+}
+
+/// Hashed n-grams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NgramConfig {
+    pub dim: usize,
+    /// Of the hashing, see `text::ngram::REVISION`.
+    pub revision: u32,
 }
