@@ -107,6 +107,15 @@ impl Recipe {
         }
     }
 
+    /// The text for Faiss' factory. `np` leaves out a training of product codes for a search that is not used here:
+    /// 3 s for each piece.
+    pub(super) fn factory(self) -> String {
+        match self {
+            Self::IvfPq { nlist, m, bits } => format!("IVF{nlist},PQ{m}x{bits}np"),
+            other => other.to_string(),
+        }
+    }
+
     fn trained(self) -> bool {
         self.nlist().is_some()
     }

@@ -1,3 +1,4 @@
 //! Tests of whole rooms, over files and over the real program.
 
 mod encoder;
+mod index;

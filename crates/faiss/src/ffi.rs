@@ -178,6 +178,7 @@ unsafe extern "C" {
     fn openblas_get_config() -> *const c_char;
     fn openblas_get_corename() -> *const c_char;
     fn nice(by: c_int) -> c_int;
+    fn _exit(code: c_int) -> !;
 }
 
 /// OpenMP threads of this thread's calls, OpenBLAS threads of the process.
@@ -204,6 +205,11 @@ pub(crate) fn blas_version() -> String {
 pub(crate) fn be_nice() {
     // SAFETY: raises this process's own nice value, which needs no right; a failure changes nothing.
     unsafe { nice(10) };
+}
+
+pub(crate) fn exit_now(code: c_int) -> ! {
+    // SAFETY: ends the process; there is nothing after it.
+    unsafe { _exit(code) }
 }
 
 /// A text for C; `None` if it holds a NUL.

@@ -10,4 +10,4 @@ mod index;
 mod process;
 
 pub use index::{FaissError, Hits, Index, SearchParams};
-pub use process::{lower_priority, set_build_threads, usable, versions};
+pub use process::{exit_now, lower_priority, set_build_threads, usable, versions};

@@ -32,6 +32,11 @@ pub fn lower_priority() {
     ffi::be_nice();
 }
 
+/// Ends this process at once: no destructors, which must not run while other threads are within Faiss.
+pub fn exit_now(code: u8) -> ! {
+    ffi::exit_now(code.into())
+}
+
 /// OpenBLAS would start a pool as wide as the machine beside all others: one thread, unless a build asks for more.
 pub(crate) fn once() {
     static ONCE: Once = Once::new();
