@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 use super::sniff::foreign;
-use super::{Format, Limits, PhotoError, jpeg};
+use super::{Format, Limits, PhotoError, header, jpeg, tiff};
 
 /// A decoded picture: upright as EXIF says, alpha laid on white, 8-bit RGB.
 #[derive(Debug, Clone)]
@@ -58,6 +58,9 @@ fn decode_other(
     limits: &Limits,
 ) -> Result<(RgbImage, Orientation), PhotoError> {
     let fault = |e| fault_of(e, format);
+    header::check(bytes, format, limits)?;
+    let palette = if format == Format::Tiff { tiff::as_grey(bytes) } else { None };
+    let bytes = palette.as_deref().unwrap_or(bytes);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
     reader.limits(allowed(limits.allowance(0, 0)));
     let mut decoder = reader.into_decoder().map_err(fault)?;
@@ -65,8 +68,22 @@ fn decode_other(
     limits.check_size(width, height)?;
     decoder.set_limits(allowed(limits.allowance(width, height))).map_err(fault)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    if palette.is_some() {
+        return Ok((with_palette(bytes, limits.allowance(width, height))?, orientation));
+    }
     let picture = DynamicImage::from_decoder(decoder).map_err(fault)?;
     Ok((on_white(picture), orientation))
+}
+
+fn with_palette(grey: &[u8], allowed: u64) -> Result<RgbImage, PhotoError> {
+    let picture = tiff::decode(grey, allowed).map_err(|e| match ends_early(&e) {
+        true => PhotoError::Truncated { format: Format::Tiff },
+        false => PhotoError::Damaged { what: e.to_string() },
+    })?;
+    picture.ok_or_else(|| PhotoError::Unsupported {
+        what: "a TIFF whose palette has not 256 colours".to_owned(),
+        cure: "open it in an image program and save it as PNG",
+    })
 }
 
 fn allowed(bytes: u64) -> image::Limits {
@@ -105,7 +122,7 @@ fn fault_of(error: ImageError, format: Format) -> PhotoError {
 }
 
 /// Whether the decoder ran out of bytes; each wraps that in errors of its own.
-fn ends_early(error: &ImageError) -> bool {
+fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(e) = cause {
         if e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::UnexpectedEof) {
@@ -113,7 +130,9 @@ fn ends_early(error: &ImageError) -> bool {
         }
         cause = e.source();
     }
-    false
+    // The PNG decoder has a variant of its own for it, which does not get through.
+    let said = error.to_string().to_ascii_lowercase();
+    said.contains("end of file") || said.contains("unexpectedeof") || said.contains("fill whole buffer")
 }
 
 /// Grey, palette and 16-bit become 8-bit RGB; what is transparent shows white.

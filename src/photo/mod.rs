@@ -2,11 +2,13 @@
 
 mod decode;
 mod error;
+mod header;
 mod jpeg;
 mod limits;
 mod preprocess;
 mod sniff;
 mod thumbnail;
+mod tiff;
 
 pub use decode::{Photo, decode};
 pub use error::PhotoError;

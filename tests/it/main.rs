@@ -2,3 +2,4 @@
 
 mod encoder;
 mod index;
+mod photo;

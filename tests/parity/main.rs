@@ -4,6 +4,7 @@
 //! with `models/resnet50-pqf` and `data/photos` (default `../shared`). What is missing fails: parity is never skipped.
 
 mod minilm;
+mod photos;
 mod resnet50;
 
 use std::path::PathBuf;
