@@ -6,6 +6,7 @@ mod encoding;
 mod error;
 mod json;
 pub mod pairs;
+pub mod questions;
 mod row;
 
 pub use error::{LineError, TableError};

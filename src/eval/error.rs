@@ -1,0 +1,50 @@
+//! Why something cannot be measured.
+
+use crate::encoder::EncoderError;
+use crate::text::table::TableError;
+use crate::types::{Coded, Fault};
+
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    #[error("{place} has nothing to encode, so it has no vector; write a text, or remove the line")]
+    EmptyText { place: String },
+    #[error("line {line}: no entry of the FAQ has the id {id:?}; correct faq_id, or add the entry")]
+    UnknownEntry { line: u64, id: String },
+    #[error(
+        "one of the two halves is without pairs, so no threshold can be chosen; give at least a few dozen pairs"
+    )]
+    TooFew,
+}
+
+impl EvalError {
+    /// Names the text that an encoder could not read.
+    pub(super) fn of(why: EncoderError, place: impl FnOnce(usize) -> String) -> Self {
+        match why {
+            EncoderError::EmptyText { at } => Self::EmptyText { place: place(at) },
+            other => Self::Encoder(other),
+        }
+    }
+}
+
+impl Coded for EvalError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Table(why) => why.code(),
+            Self::Encoder(why) => why.code(),
+            Self::EmptyText { .. } => "text.empty",
+            Self::UnknownEntry { .. } => "eval.unknown_entry",
+            Self::TooFew => "eval.too_few",
+        }
+    }
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Table(why) => why.fault(),
+            Self::Encoder(why) => why.fault(),
+            _ => Fault::Input,
+        }
+    }
+}
