@@ -64,7 +64,7 @@ impl Card {
 
     /// The cards that every simile carries.
     pub fn builtin() -> Vec<Self> {
-        const CARDS: [&str; 7] = [
+        const CARDS: [&str; 8] = [
             include_str!("../../models/bge-base-zh-v1.5.toml"),
             include_str!("../../models/text2vec-base-chinese.toml"),
             include_str!("../../models/bge-base-en-v1.5.toml"),
@@ -72,18 +72,21 @@ impl Card {
             include_str!("../../models/paraphrase-albert-small-v2.toml"),
             include_str!("../../models/resnet50.toml"),
             include_str!("../../models/resnet18.toml"),
+            include_str!("../../models/ngram-hash.toml"),
         ];
         CARDS.iter().map(|card| Self::parse(card).expect("a test parses every card")).collect()
     }
 }
 
-/// Which of the networks that simile computes. An encoder without files would be one more of these.
+/// Which of the networks that simile computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     Bert,
     Albert,
     /// Depth: 18, 34, 50, 101 or 152.
     ResNet(u32),
+    /// Always on disk: it needs no file.
+    NgramHash,
 }
 
 impl std::fmt::Display for Family {
@@ -92,6 +95,7 @@ impl std::fmt::Display for Family {
             Self::Bert => f.write_str("BERT"),
             Self::Albert => f.write_str("ALBERT"),
             Self::ResNet(depth) => write!(f, "ResNet-{depth}"),
+            Self::NgramHash => f.write_str("n-gram hash"),
         }
     }
 }
@@ -105,6 +109,7 @@ impl std::str::FromStr for Family {
         match s {
             "bert" => Ok(Self::Bert),
             "albert" => Ok(Self::Albert),
+            "ngram-hash" => Ok(Self::NgramHash),
             _ => {
                 let depth = s.strip_prefix("resnet").and_then(|d| d.parse().ok()).ok_or_else(unknown)?;
                 ResNetConfig::of_depth(depth).map(|_| Self::ResNet(depth)).ok_or_else(unknown)
@@ -211,6 +216,7 @@ impl std::fmt::Display for SourceCard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::Encoder;
 
     #[test]
     fn every_card_of_ours_is_whole() {
@@ -218,6 +224,10 @@ mod tests {
         assert_eq!(cards.len(), std::fs::read_dir("models").unwrap().filter(is_card).count());
         for card in &cards {
             let name = card.name.as_str();
+            if card.architecture == Family::NgramHash {
+                assert_eq!((card.dim, card.starter), (Encoder::ngram_hash(None).dim(), true));
+                continue;
+            }
             assert!(!card.sources.is_empty() && card.licence.is_some(), "{name}");
             match card.modality {
                 Modality::Text => {

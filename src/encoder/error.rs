@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Modality;
+use super::source::SourceError;
 use crate::types::{Coded, EncoderName, Fault, VectorError};
 
 /// Why there is no encoder, or no vector.
@@ -35,6 +36,38 @@ pub enum EncoderError {
     Vector { encoder: EncoderName, at: usize, source: VectorError },
     #[error("{encoder}: computing failed ({why})")]
     Compute { encoder: EncoderName, why: String },
+    #[error("there is no encoder {name:?}; {}", suggest(.near))]
+    Unknown { name: String, near: Vec<String> },
+    #[error(
+        "{name} is not on disk; get it with: simile models pull {name}, or name a folder that holds it with --models"
+    )]
+    NotOnDisk { name: EncoderName },
+    #[error("{}: {why}", .folder.display())]
+    Unusable { folder: PathBuf, why: String },
+    #[error(
+        "the {name} on disk is not the one that made these vectors; give back its folder, or index again"
+    )]
+    OtherSpace { name: EncoderName },
+    #[error("no encoder on disk reads {what}; {advice}")]
+    NoneFits { what: String, advice: String },
+    #[error("{name} could not be pulled: {}", answers(.tried))]
+    NotPulled { name: EncoderName, tried: Vec<(String, SourceError)> },
+    #[error("{name} could not be pulled: {source}")]
+    Pull { name: EncoderName, source: SourceError },
+    #[error("{name} is being pulled already; wait until that is done")]
+    Pulling { name: EncoderName },
+}
+
+fn suggest(names: &[String]) -> String {
+    match names {
+        [] => "see: simile models list".to_owned(),
+        names => format!("did you mean {}?", names.join(" or ")),
+    }
+}
+
+fn answers(tried: &[(String, SourceError)]) -> String {
+    let lines: Vec<String> = tried.iter().map(|(source, error)| format!("{source}: {error}")).collect();
+    lines.join("; ")
 }
 
 impl Coded for EncoderError {
@@ -52,6 +85,17 @@ impl Coded for EncoderError {
             Self::Tokenizer { .. } => "model.tokenizer",
             Self::Vector { .. } => "encoder.vector",
             Self::Compute { .. } => "encoder.compute",
+            Self::Unknown { .. } => "encoder.unknown",
+            Self::NotOnDisk { .. } => "encoder.not_on_disk",
+            Self::Unusable { .. } => "encoder.unusable",
+            Self::OtherSpace { .. } => "encoder.other_space",
+            Self::NoneFits { .. } => "encoder.none",
+            Self::NotPulled { tried, .. } => match tried.as_slice() {
+                [(_, only)] => only.code(),
+                _ => "encoder.not_pulled",
+            },
+            Self::Pull { source, .. } => source.code(),
+            Self::Pulling { .. } => "encoder.pulling",
         }
     }
 
@@ -59,11 +103,18 @@ impl Coded for EncoderError {
         match self {
             Self::EmptyText { .. } | Self::WrongModality { .. } | Self::WrongCrop { .. } => Fault::Input,
             Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
+            Self::Unknown { .. } => Fault::NotFound,
+            Self::Pull { source, .. } => source.fault(),
+            Self::Pulling { .. } => Fault::Busy,
             _ => Fault::Unavailable,
         }
     }
 
     fn field(&self) -> Option<&str> {
-        matches!(self, Self::EmptyText { .. }).then_some("text")
+        match self {
+            Self::EmptyText { .. } => Some("text"),
+            Self::Unknown { .. } | Self::NotOnDisk { .. } => Some("encoder"),
+            _ => None,
+        }
     }
 }

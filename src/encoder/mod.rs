@@ -3,16 +3,22 @@
 mod albert;
 mod bert;
 mod card;
+mod catalog;
 mod check;
 mod conv;
 mod device;
 mod digest;
+mod discover;
 mod error;
+mod folder;
+mod language;
 mod layers;
 mod loaded;
 mod ngram_hash;
+mod pull;
 mod resnet;
 mod rows;
+mod source;
 mod space;
 mod spec;
 mod tokens;
@@ -23,9 +29,11 @@ use serde::{Deserialize, Serialize};
 use crate::types::Vector;
 
 pub use card::{Card, CardPreprocess, Family, Pins, Prefixes, SourceCard};
+pub use catalog::{Catalog, Entry, Origin, Places, State};
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;
+pub use source::{Progress, SourceError};
 pub use space::{Precision, Space};
 pub use spec::{
     Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, NgramConfig, Pooling,

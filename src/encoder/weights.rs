@@ -65,6 +65,23 @@ impl Weights {
         Scope { weights: self, prefix: prefix.to_owned() }
     }
 
+    /// Whether a tensor is there in this shape; its values are not read.
+    ///
+    /// # Errors
+    /// `MissingTensor`, `WrongShape`.
+    pub fn expect_shape(&self, tensor: &str, shape: &[usize]) -> Result<(), EncoderError> {
+        let info = self.info(tensor)?;
+        if info.shape == shape {
+            return Ok(());
+        }
+        Err(EncoderError::WrongShape {
+            file: self.path.clone(),
+            tensor: tensor.to_owned(),
+            got: info.shape.clone(),
+            want: shape.to_vec(),
+        })
+    }
+
     fn info(&self, tensor: &str) -> Result<&TensorInfo, EncoderError> {
         let missing = || EncoderError::MissingTensor { file: self.path.clone(), tensor: tensor.to_owned() };
         self.header.info(tensor).ok_or_else(missing)
@@ -72,15 +89,8 @@ impl Weights {
 
     /// All values, row-major, as f32. I8 is decoded with the F32 `{tensor}_scale`, one per row of the first axis.
     fn values(&self, tensor: &str, shape: &[usize]) -> Result<Vec<f32>, EncoderError> {
+        self.expect_shape(tensor, shape)?;
         let info = self.info(tensor)?;
-        if info.shape != shape {
-            return Err(EncoderError::WrongShape {
-                file: self.path.clone(),
-                tensor: tensor.to_owned(),
-                got: info.shape.clone(),
-                want: shape.to_vec(),
-            });
-        }
         let wide =
             |v: Vec<u8>, decode: fn([u8; 2]) -> f32| v.as_chunks().0.iter().map(|&b| decode(b)).collect();
         match info.dtype {

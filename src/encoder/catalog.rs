@@ -1,0 +1,489 @@
+//! What encoders there are, which of them is used, and where each comes from. Knows no collection.
+//!
+//! A name is sought in the user's roots in their order, then among simile's own: pulled weights, then those that
+//! came with the program. A root's encoder of an own one's name is the one used under that name; the own one
+//! stays reachable as `simile.NAME`, and by the space of the vectors that it made.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::card::{Card, Family};
+use super::discover::{Found, Search};
+use super::folder::Described;
+use super::pull::Puller;
+use super::source::Progress;
+use super::{Architecture, Digests, Encoder, EncoderError, FileState, Modality};
+use crate::config::{Config, HubSettings};
+use crate::text::Language;
+use crate::types::{Dim, EncoderName, SpaceId};
+
+/// Puts simile's own encoder before one of the user's of the same name.
+const OWN: &str = "simile.";
+
+/// The encoder that needs no file. A collection that fitted its weights makes it itself.
+const FILE_LESS: &str = "ngram-hash";
+
+/// Where encoders are sought, and how they are got.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The user's folders.
+    pub roots: Vec<PathBuf>,
+    /// Where simile's own weights may lie.
+    pub own: Vec<PathBuf>,
+    /// Where pulled weights go, one folder each.
+    pub pulled: PathBuf,
+    /// A file to remember hashes of weights in; it may be deleted.
+    pub digests: PathBuf,
+    pub hub: HubSettings,
+}
+
+impl From<&Config> for Places {
+    fn from(config: &Config) -> Self {
+        Self {
+            roots: config.models.clone(),
+            own: config.own_models.clone(),
+            pulled: config.data.join("models"),
+            digests: config.data.join("cache/digests.json"),
+            hub: config.hub.clone(),
+        }
+    }
+}
+
+/// Who put an encoder where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A root that the user named.
+    Root,
+    /// Pulled by simile.
+    Pulled,
+    /// Came with simile.
+    Own,
+    /// Only its card is here.
+    Card,
+}
+
+/// Whether an encoder can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    OnDisk,
+    Pullable,
+    /// [`Entry::why`] says why, and what to do.
+    Unusable,
+}
+
+/// One encoder as a list shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    pub name: EncoderName,
+    pub title: String,
+    /// Unknown for a folder that cannot be read.
+    pub modality: Option<Modality>,
+    pub architecture: Option<String>,
+    pub dim: Option<Dim>,
+    /// ISO 639-1, `*` for any; empty for photos, and where nothing tells.
+    pub languages: Vec<String>,
+    pub licence: Option<String>,
+    pub homepage: Option<String>,
+    pub quality: u8,
+    pub starter: bool,
+    pub origin: Origin,
+    pub state: State,
+    pub why: Option<String>,
+    /// The folder, `None` for an encoder that needs no file; bytes that are no UTF-8 are shown as �.
+    pub path: Option<String>,
+    /// Where it can be pulled from, in order.
+    pub sources: Vec<String>,
+    /// What pulling costs, roughly.
+    pub bytes: Option<u64>,
+}
+
+impl Entry {
+    /// Whether it reads a language. `None`, not known yet, is read by all. One that tells no language reads none:
+    /// it is used when named, never chosen silently.
+    pub fn reads(&self, language: Option<Language>) -> bool {
+        let has = |code: &str| self.languages.iter().any(|l| l == code || l == "*");
+        match language {
+            _ if self.modality == Some(Modality::Photo) => true,
+            None => true,
+            Some(Language::Zh) => has("zh"),
+            Some(Language::En) => has("en"),
+            Some(Language::Other) => has("*"),
+        }
+    }
+
+    fn fits(&self, modality: Modality, language: Option<Language>) -> bool {
+        self.modality == Some(modality) && self.reads(language)
+    }
+
+    /// Larger is better: published before starters, the user's before simile's own.
+    fn rank(&self) -> (bool, bool, u8) {
+        (!self.starter, self.origin == Origin::Root, self.quality)
+    }
+}
+
+/// All encoders within reach. Cheap to ask: every answer looks at the disk again.
+pub struct Catalog {
+    places: Places,
+    digests: Digests,
+}
+
+impl Catalog {
+    /// Reads nothing but the remembered hashes.
+    pub fn open(places: Places) -> Self {
+        let known = std::fs::read(&places.digests).ok();
+        let known: Vec<(FileState, String)> =
+            known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        Self { places, digests: Digests::new(known) }
+    }
+
+    /// Every encoder, on disk or not: the user's in the order of the roots, then simile's own.
+    pub fn list(&self) -> Vec<Entry> {
+        self.survey().0
+    }
+
+    /// What was odd about the roots, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.survey().1
+    }
+
+    /// The best on disk that reads `language`.
+    pub fn best(&self, modality: Modality, language: Option<Language>) -> Option<Entry> {
+        let there =
+            self.list().into_iter().filter(|e| e.state == State::OnDisk && e.fits(modality, language));
+        best_first(there).into_iter().next()
+    }
+
+    /// The best of those that could be pulled, whether or not a source answers.
+    pub fn best_pullable(&self, modality: Modality, language: Option<Language>) -> Option<Entry> {
+        self.pullable(modality, language).into_iter().next()
+    }
+
+    fn pullable(&self, modality: Modality, language: Option<Language>) -> Vec<Entry> {
+        let entries = self.list().into_iter();
+        best_first(
+            entries
+                .filter(|e| e.state != State::OnDisk && !e.sources.is_empty() && e.fits(modality, language)),
+        )
+    }
+
+    /// Loads from disk; the network is never asked.
+    ///
+    /// # Errors
+    /// `Unknown`, `NotOnDisk`, or what is wrong with its files.
+    pub fn load(&self, name: &EncoderName) -> Result<Encoder, EncoderError> {
+        let (usable, broken) = self.candidates(name);
+        match (usable.first(), broken) {
+            (Some(found), _) => self.open_encoder(found),
+            (None, Some(error)) => Err(error),
+            (None, None) if plain(name) == FILE_LESS => Ok(Encoder::ngram_hash(None)),
+            (None, None) => Err(self.absent(name)),
+        }
+    }
+
+    /// Loads the encoder of that name which made the vectors of `space`, wherever it lies.
+    ///
+    /// # Errors
+    /// As [`Catalog::load`]; `OtherSpace` if those on disk make other vectors.
+    pub fn load_in(&self, name: &EncoderName, space: &SpaceId) -> Result<Encoder, EncoderError> {
+        let (usable, broken) = self.candidates(name);
+        let none = usable.is_empty();
+        for found in &usable {
+            let encoder = self.open_encoder(found)?;
+            if encoder.space_id() == space {
+                return Ok(encoder);
+            }
+        }
+        if none && plain(name) == FILE_LESS {
+            return Some(Encoder::ngram_hash(None))
+                .filter(|encoder| encoder.space_id() == space)
+                .ok_or_else(|| EncoderError::OtherSpace { name: name.clone() });
+        }
+        match broken {
+            Some(error) if none => Err(error),
+            _ if none => Err(self.absent(name)),
+            _ => Err(EncoderError::OtherSpace { name: name.clone() }),
+        }
+    }
+
+    /// Gets an encoder from the first of its sources that gives it; one that is on disk is not got again.
+    ///
+    /// # Errors
+    /// `Unknown`, `Pulling`, `NotPulled` with every source's answer, `Pull` for a full disk.
+    pub fn pull(&self, name: &EncoderName, progress: &dyn Fn(Progress)) -> Result<Entry, EncoderError> {
+        self.pull_with(&Puller::new(&self.places), name, progress)
+    }
+
+    /// The best on disk; else the best whose source answers within seconds; else the one that needs no file.
+    ///
+    /// # Errors
+    /// `NoneFits`, which says exactly what to do; `Pull` for a full disk.
+    pub fn best_or_pull(
+        &self,
+        modality: Modality,
+        language: Option<Language>,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Entry, EncoderError> {
+        let best = self.best(modality, language);
+        if let Some(entry) = best.clone().filter(|entry| entry.path.is_some()) {
+            return Ok(entry);
+        }
+        let puller = Puller::new(&self.places);
+        let mut answers = Vec::new();
+        for entry in self.pullable(modality, language) {
+            match self.pull_with(&puller, &entry.name, progress) {
+                Err(error @ (EncoderError::NotPulled { .. } | EncoderError::Pulling { .. })) => {
+                    answers.push(error.to_string());
+                }
+                done => return done,
+            }
+        }
+        if let Some(entry) = best {
+            return Ok(entry);
+        }
+        let mut error = self.none_fits(modality, language);
+        if let (EncoderError::NoneFits { advice, .. }, false) = (&mut error, answers.is_empty()) {
+            *advice = format!("{advice}. Tried: {}", answers.join("; "));
+        }
+        Err(error)
+    }
+
+    /// What to tell where [`Catalog::best`] found nothing.
+    pub fn none_fits(&self, modality: Modality, language: Option<Language>) -> EncoderError {
+        let what = match (modality, language) {
+            (Modality::Photo, _) => "photos",
+            (_, Some(Language::Zh)) => "Chinese text",
+            (_, Some(Language::En)) => "English text",
+            (_, Some(Language::Other)) => "this language",
+            (_, None) => "text",
+        };
+        let pull = self
+            .best_pullable(modality, language)
+            .map_or(String::new(), |entry| format!("get one with: simile models pull {}, or ", entry.name));
+        let unsaid = self
+            .list()
+            .into_iter()
+            .find(|e| e.state == State::OnDisk && e.modality == Some(modality) && e.languages.is_empty());
+        let unsaid = unsaid.filter(|_| modality == Modality::Text).map_or(String::new(), |entry| {
+            format!(
+                "; {} is on disk but tells no language: name it with --encoder {}",
+                entry.name, entry.name
+            )
+        });
+        let advice =
+            format!("{pull}put a model's folder under a folder given with --models or SIMILE_MODELS{unsaid}");
+        EncoderError::NoneFits { what: what.to_owned(), advice }
+    }
+
+    fn pull_with(
+        &self,
+        puller: &Puller,
+        name: &EncoderName,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Entry, EncoderError> {
+        let listed =
+            |entries: Vec<Entry>| entries.into_iter().find(|e| e.name == *name && e.state == State::OnDisk);
+        if let Some(entry) = listed(self.list()) {
+            return Ok(entry);
+        }
+        let card = self.search().cards.into_iter().find(|card| card.name.as_str() == plain(name));
+        puller.pull(&card.ok_or_else(|| self.absent(name))?, progress)?;
+        listed(self.list()).ok_or_else(|| self.absent(name))
+    }
+
+    fn search(&self) -> Search {
+        let mut search = Search::new(Card::builtin());
+        self.places.roots.iter().for_each(|root| search.root(root, Origin::Root));
+        search.root(&self.places.pulled, Origin::Pulled);
+        self.places.own.iter().for_each(|root| search.root(root, Origin::Own));
+        search
+    }
+
+    /// What the name may mean, in the order of search; and what is wrong with the first that cannot be used.
+    fn candidates(&self, name: &EncoderName) -> (Vec<Described>, Option<EncoderError>) {
+        let own_only = name.as_str().starts_with(OWN);
+        let (mut usable, mut broken) = (Vec::new(), None);
+        for found in self.search().found {
+            let meant = found.name == *name
+                || (own_only && found.origin != Origin::Root && found.name.as_str() == plain(name));
+            match found.outcome {
+                _ if !meant => {}
+                Ok(described) => usable.push(described),
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        (usable, broken)
+    }
+
+    fn open_encoder(&self, described: &Described) -> Result<Encoder, EncoderError> {
+        let before = self.digests.known().len();
+        let encoder = Encoder::open(&described.spec, &self.digests)?;
+        let known = self.digests.known();
+        if known.len() > before {
+            remember(&self.places.digests, &known);
+        }
+        Ok(encoder)
+    }
+
+    fn absent(&self, name: &EncoderName) -> EncoderError {
+        if self.search().cards.iter().any(|card| card.name.as_str() == plain(name)) {
+            return EncoderError::NotOnDisk { name: name.clone() };
+        }
+        let wanted = name.as_str().to_lowercase();
+        let mut near: Vec<(f64, String)> = self
+            .list()
+            .into_iter()
+            .map(|e| (strsim::jaro_winkler(&wanted, &e.name.as_str().to_lowercase()), e.name.to_string()))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        EncoderError::Unknown {
+            name: name.to_string(),
+            near: near.into_iter().take(3).map(|(_, name)| name).collect(),
+        }
+    }
+
+    fn survey(&self) -> (Vec<Entry>, Vec<String>) {
+        let Search { found, cards, mut warnings, .. } = self.search();
+        let (mut taken, mut on_disk, mut entries) = (HashSet::new(), HashSet::new(), Vec::new());
+        for found in &found {
+            let own = found.origin != Origin::Root;
+            let card = cards.iter().find(|card| own && card.name == found.name);
+            let mut entry = entry_of(found, card);
+            if entry.state == State::OnDisk && !taken.insert(found.name.clone()) {
+                if !own {
+                    let path = found.path.display();
+                    warnings.push(format!("{path}: another folder gave {} already; rename one", found.name));
+                    continue;
+                }
+                entry.name = owned(&found.name);
+            }
+            if own {
+                on_disk.insert(found.name.clone());
+            }
+            entries.push(entry);
+        }
+        for card in cards.iter().filter(|card| !on_disk.contains(&card.name)) {
+            let mut entry = entry_of_card(card);
+            if taken.contains(&card.name) {
+                entry.name = owned(&card.name);
+            }
+            entries.push(entry);
+        }
+        (entries, warnings)
+    }
+}
+
+fn plain(name: &EncoderName) -> &str {
+    name.as_str().strip_prefix(OWN).unwrap_or(name.as_str())
+}
+
+fn owned(name: &EncoderName) -> EncoderName {
+    // A name too long for it is left as it is: no card of ours has one.
+    format!("{OWN}{name}").parse().unwrap_or_else(|_| name.clone())
+}
+
+fn best_first(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = entries.collect();
+    // Stable: of equals, the first in the order of search.
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.rank()));
+    entries
+}
+
+fn entry_of(found: &Found, card: Option<&Card>) -> Entry {
+    let mut entry = Entry {
+        name: found.name.clone(),
+        title: found.name.to_string(),
+        modality: None,
+        architecture: None,
+        dim: None,
+        languages: Vec::new(),
+        licence: None,
+        homepage: None,
+        quality: 0,
+        starter: false,
+        origin: found.origin,
+        state: State::Unusable,
+        why: None,
+        path: Some(found.path.display().to_string()),
+        sources: Vec::new(),
+        bytes: None,
+    };
+    match &found.outcome {
+        Ok(d) => {
+            entry.title = d.title.clone().unwrap_or(entry.title);
+            entry.modality = Some(d.spec.modality);
+            entry.architecture = Some(architecture(&d.spec.architecture));
+            entry.dim = Dim::new(d.spec.architecture.dim());
+            entry.languages = d.spec.languages.clone();
+            (entry.licence, entry.homepage) = (d.licence.clone(), d.homepage.clone());
+            (entry.quality, entry.starter) = (d.quality, d.starter);
+            entry.state = State::OnDisk;
+        }
+        Err(error) => {
+            if let Some(card) = card {
+                let origin = entry.origin;
+                let path = entry.path;
+                entry = Entry { origin, path, state: State::Unusable, ..entry_of_card(card) };
+            }
+            entry.why = Some(error.to_string());
+        }
+    }
+    entry
+}
+
+fn entry_of_card(card: &Card) -> Entry {
+    let file_less = card.architecture == Family::NgramHash;
+    Entry {
+        name: card.name.clone(),
+        title: card.title.clone(),
+        modality: Some(card.modality),
+        architecture: Some(card.architecture.to_string()),
+        dim: Some(card.dim),
+        languages: card.languages.clone(),
+        licence: card.licence.clone(),
+        homepage: card.homepage.clone(),
+        quality: card.quality,
+        starter: card.starter,
+        origin: if file_less { Origin::Own } else { Origin::Card },
+        state: if file_less { State::OnDisk } else { State::Pullable },
+        why: None,
+        path: None,
+        sources: card.sources.iter().map(ToString::to_string).collect(),
+        bytes: card.bytes,
+    }
+}
+
+fn architecture(of: &Architecture) -> String {
+    match of {
+        Architecture::Bert(_) => Family::Bert.to_string(),
+        Architecture::Albert(_) => Family::Albert.to_string(),
+        Architecture::NgramHash(_) => Family::NgramHash.to_string(),
+        Architecture::ResNet(c) => {
+            let per_block = match c.block {
+                super::Block::Basic => 2,
+                super::Block::Bottleneck => 3,
+            };
+            // Stem and classifier are counted in a ResNet's number.
+            format!("ResNet-{}", c.layers.iter().sum::<usize>() * per_block + 2)
+        }
+    }
+}
+
+/// A cache: what cannot be written is hashed again.
+fn remember(path: &Path, known: &[(FileState, String)]) {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut file, known)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    if let Err(e) = write() {
+        tracing::debug!("{}: hashes not remembered ({e})", path.display());
+    }
+}

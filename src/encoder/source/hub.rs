@@ -1,0 +1,367 @@
+//! The Hugging Face hub, or a mirror of it: its cache on this disk first, then `resolve` addresses over HTTP.
+//! Every wait has a limit; what broke off is gone on with.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ureq::http::{HeaderMap, Uri};
+use ureq::{Agent, Body};
+
+use super::{OnProgress, Progress, SourceError, Wanted, files};
+use crate::config::HubSettings;
+
+const REDIRECTS: usize = 5;
+/// Attempts at one file, as long as each brings some of it.
+const ATTEMPTS: usize = 5;
+const COMMIT: &str = ".commit";
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+type Response = ureq::http::Response<Body>;
+
+/// A client that remembers when the hub did not answer.
+pub struct Hub {
+    agent: Agent,
+    settings: HubSettings,
+    /// Why nobody answered: the next model need not wait again.
+    down: Mutex<Option<String>>,
+}
+
+/// What is asked for.
+pub struct Repo<'a> {
+    pub repo: &'a str,
+    pub revision: &'a str,
+}
+
+/// One file as the hub told of it on the way to it.
+#[derive(Default)]
+struct Told {
+    commit: Option<String>,
+    /// Known for large files only.
+    sha256: Option<String>,
+}
+
+impl Hub {
+    pub fn new(settings: &HubSettings) -> Self {
+        let patience = settings.patience;
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("simile/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .timeout_resolve(Some(patience.connect))
+            .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.answer))
+            .timeout_per_read(Some(patience.stall))
+            .build()
+            .into();
+        Self { agent, settings: settings.clone(), down: Mutex::default() }
+    }
+
+    /// Fills `staging` with the repository's files.
+    pub fn fetch(
+        &self,
+        repo: &Repo,
+        wanted: &Wanted,
+        staging: &Path,
+        label: &str,
+        progress: OnProgress,
+    ) -> Result<(), SourceError> {
+        if let Some(snapshot) = self.cached(repo)
+            && files::copy(&snapshot, wanted, staging, label, progress).is_ok()
+        {
+            return Ok(());
+        }
+        if self.settings.offline {
+            return Err(SourceError::Offline);
+        }
+        if let Some(why) = self.down.lock().expect("no holder panics").clone() {
+            return Err(self.unreachable(why));
+        }
+        files::each(wanted, self.address(repo, ""), |file| {
+            self.take(repo, wanted, file, staging, &|file, done, total| {
+                progress(Progress { source: label.to_owned(), file: file.to_owned(), done, total });
+            })
+        })
+    }
+
+    /// What other programs keep in HF_HOME.
+    fn cached(&self, repo: &Repo) -> Option<PathBuf> {
+        let name = format!("models--{}", repo.repo.replace('/', "--"));
+        let folder = self.settings.cache.as_ref()?.join(name);
+        let commit = fs::read_to_string(folder.join("refs").join(repo.revision)).ok()?;
+        let commit = commit.trim();
+        let plain = !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_alphanumeric());
+        plain.then(|| folder.join("snapshots").join(commit)).filter(|path| path.is_dir())
+    }
+
+    fn address(&self, repo: &Repo, file: &str) -> String {
+        let revision = utf8_percent_encode(repo.revision, UNRESERVED);
+        format!("{}/{}/resolve/{revision}/{file}", self.settings.endpoint, repo.repo)
+    }
+
+    /// Whether `file` is there; then it lies whole in `staging`.
+    fn take(
+        &self,
+        repo: &Repo,
+        wanted: &Wanted,
+        file: &str,
+        staging: &Path,
+        tell: &dyn Fn(&str, u64, Option<u64>),
+    ) -> Result<bool, SourceError> {
+        let target = staging.join(Wanted::place(file));
+        let required = wanted.required.contains(&file);
+        // Required files are small and tell the commit: they are always asked for.
+        if target.is_file() && !required {
+            return Ok(true);
+        }
+        let url = self.address(repo, file);
+        let mut before = None;
+        for attempt in 1.. {
+            let (error, done) = match self.download(&url, &target, &|done, total| tell(file, done, total)) {
+                Ok(told) => {
+                    if required {
+                        same_commit(staging, wanted, told.commit.as_deref())?;
+                    }
+                    return Ok(true);
+                }
+                Err(SourceError::Missing { .. }) if !required => return Ok(false),
+                Err(error) => (error, fs::metadata(part(&target)).map_or(0, |meta| meta.len())),
+            };
+            let broke_off = matches!(error, SourceError::Stalled { .. } | SourceError::Short { .. });
+            if !broke_off || attempt == ATTEMPTS || before.is_some_and(|before| done <= before) {
+                return Err(error);
+            }
+            before = Some(done);
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    /// Goes on with `target`'s part if the server still has the same file, checks size and hash, and names it.
+    fn download(
+        &self,
+        url: &str,
+        target: &Path,
+        tell: &dyn Fn(u64, Option<u64>),
+    ) -> Result<Told, SourceError> {
+        let part = part(target);
+        let fail = |e| SourceError::io(&part, e);
+        let have = fs::metadata(&part).map_or(0, |meta| meta.len());
+        let etag = fs::read_to_string(etag_of(&part)).ok().filter(|_| have > 0);
+        let (response, told) = self.get(url, etag.as_deref().map(|etag| (have, etag)))?;
+        let resumed = response.status() == 206;
+        if let Some(folder) = part.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        let done = if resumed { have } else { 0 };
+        let total = total(&response, done);
+        let etag = header(response.headers(), "etag").filter(|etag| !etag.starts_with("W/"));
+        let mut file =
+            if resumed { OpenOptions::new().append(true).open(&part) } else { File::create(&part) }
+                .map_err(fail)?;
+        match etag {
+            Some(etag) => fs::write(etag_of(&part), etag).map_err(fail)?,
+            None => drop(fs::remove_file(etag_of(&part))),
+        }
+        let done = self
+            .receive(url, response.into_body(), &mut file, done, total, &|done| tell(done, total))
+            .map_err(|error| error.unwrap_or_else(|e| SourceError::io(&part, e)))?;
+        file.sync_all().map_err(fail)?;
+        if let Some(total) = total.filter(|&total| total != done) {
+            return Err(SourceError::Short { url: url.to_owned(), done, total });
+        }
+        if let Some(want) = &told.sha256 {
+            let got = files::sha256(&part)?;
+            if got != *want {
+                fs::remove_file(&part).map_err(fail)?;
+                return Err(SourceError::Hash { file: url.to_owned(), got, want: want.clone() });
+            }
+        }
+        let _ = fs::remove_file(etag_of(&part));
+        fs::rename(&part, target).map_err(fail)?;
+        Ok(told)
+    }
+
+    /// `Err(Ok)`: the network failed; `Err(Err)`: the disk.
+    fn receive(
+        &self,
+        url: &str,
+        body: Body,
+        file: &mut File,
+        mut done: u64,
+        total: Option<u64>,
+        tell: &dyn Fn(u64),
+    ) -> Result<u64, Result<SourceError, io::Error>> {
+        let mut reader = body.into_reader();
+        let mut piece = vec![0; 1 << 17];
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return Ok(done),
+                Ok(n) => {
+                    file.write_all(&piece[..n]).map_err(Err)?;
+                    done += n as u64;
+                    tell(done);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if is_timeout(&e) => {
+                    let seconds = self.settings.patience.stall.as_secs();
+                    return Err(Ok(SourceError::Stalled { url: url.to_owned(), seconds }));
+                }
+                Err(_) => {
+                    return Err(Ok(SourceError::Short {
+                        url: url.to_owned(),
+                        done,
+                        total: total.unwrap_or(0),
+                    }));
+                }
+            }
+        }
+    }
+
+    /// GET through redirects; the token goes to the endpoint's own host only.
+    fn get(&self, url: &str, resume: Option<(u64, &str)>) -> Result<(Response, Told), SourceError> {
+        let mut told = Told::default();
+        let mut address = url.to_owned();
+        for _ in 0..=REDIRECTS {
+            let mut request = self.agent.get(&address);
+            if let Some(token) =
+                self.settings.token.as_ref().filter(|_| same_host(&address, &self.settings.endpoint))
+            {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            if let Some((from, etag)) = resume {
+                request = request.header("range", format!("bytes={from}-")).header("if-range", etag);
+            }
+            let response = request.call().map_err(|e| self.failed(&address, &e))?;
+            let headers = response.headers();
+            told.commit = told.commit.or_else(|| header(headers, "x-repo-commit"));
+            told.sha256 =
+                told.sha256.or_else(|| header(headers, "x-linked-etag").and_then(|tag| hash_in(&tag)));
+            match response.status().as_u16() {
+                200 | 206 => return Ok((response, told)),
+                301 | 302 | 303 | 307 | 308 => {
+                    let location = header(headers, "location").unwrap_or_default();
+                    address = follow(&address, &location).ok_or_else(|| SourceError::Odd {
+                        url: address.clone(),
+                        why: format!("it redirects to {location:?}"),
+                    })?;
+                }
+                404 | 410 => return Err(SourceError::Missing { url: url.to_owned() }),
+                status @ (401 | 403) => return Err(SourceError::Denied { url: url.to_owned(), status }),
+                status => return Err(SourceError::Status { url: url.to_owned(), status }),
+            }
+        }
+        Err(SourceError::Odd { url: url.to_owned(), why: format!("more than {REDIRECTS} redirects") })
+    }
+
+    fn failed(&self, url: &str, error: &ureq::Error) -> SourceError {
+        match error {
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::LargeResponseHeader(..) => {
+                SourceError::Odd { url: url.to_owned(), why: error.to_string() }
+            }
+            _ => {
+                *self.down.lock().expect("no holder panics") = Some(error.to_string());
+                self.unreachable(error.to_string())
+            }
+        }
+    }
+
+    fn unreachable(&self, why: String) -> SourceError {
+        SourceError::Unreachable { host: self.settings.endpoint.clone(), why }
+    }
+}
+
+/// The commit that the hub told for what lies in `staging`.
+pub fn commit(staging: &Path) -> Option<String> {
+    fs::read_to_string(staging.join(COMMIT)).ok()
+}
+
+/// Files of two commits are not mixed: a new one makes all but the required begin again.
+fn same_commit(staging: &Path, wanted: &Wanted, commit: Option<&str>) -> Result<(), SourceError> {
+    let Some(commit) = commit else { return Ok(()) };
+    let path = staging.join(COMMIT);
+    if fs::read_to_string(&path).is_ok_and(|old| old != commit) {
+        for file in wanted.all().filter(|file| !wanted.required.contains(file)) {
+            let target = staging.join(Wanted::place(file));
+            for stale in [part(&target), target] {
+                let _ = fs::remove_file(stale);
+            }
+        }
+    }
+    fs::write(&path, commit).map_err(|e| SourceError::io(&path, e))
+}
+
+fn part(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+fn etag_of(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(".etag");
+    name.into()
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The whole file's bytes.
+fn total(response: &Response, done: u64) -> Option<u64> {
+    if let Some(range) = header(response.headers(), "content-range") {
+        return range.rsplit('/').next()?.parse().ok();
+    }
+    header(response.headers(), "content-length")?.parse::<u64>().ok().map(|rest| done + rest)
+}
+
+/// The hub's etag of a large file is its sha256.
+fn hash_in(etag: &str) -> Option<String> {
+    let hash = etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
+    (hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
+}
+
+fn same_host(a: &str, b: &str) -> bool {
+    let authority = |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
+    authority(a).is_some() && authority(a) == authority(b)
+}
+
+/// Where a redirect leads; never from https back to http.
+fn follow(from: &str, location: &str) -> Option<String> {
+    let base: Uri = from.parse().ok()?;
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    if location.starts_with("//") {
+        return Some(format!("{scheme}:{location}"));
+    }
+    if location.starts_with('/') {
+        return Some(format!("{scheme}://{authority}{location}"));
+    }
+    let to: Uri = location.parse().ok()?;
+    match (scheme, to.scheme_str()?) {
+        ("https", "https") | ("http", "http" | "https") => Some(location.to_owned()),
+        _ => None,
+    }
+}
+
+fn is_timeout(e: &io::Error) -> bool {
+    let inner = e.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    e.kind() == io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_stay_as_safe_as_they_began() {
+        let from = "https://hub.example/a/b";
+        assert_eq!(follow(from, "/c?d").as_deref(), Some("https://hub.example/c?d"));
+        assert_eq!(follow(from, "https://cdn.example/x").as_deref(), Some("https://cdn.example/x"));
+        assert_eq!(follow(from, "http://cdn.example/x"), None);
+        assert_eq!(follow(from, "file:///etc/passwd"), None);
+        assert!(same_host(from, "https://hub.example"));
+        assert!(!same_host("https://hub.example.evil/", "https://hub.example"));
+    }
+}

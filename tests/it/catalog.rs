@@ -1,0 +1,385 @@
+//! The catalog over real folders and a small hub: what is found, what is said of the rest, what is pulled.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use simile::config::{HubSettings, Patience};
+use simile::encoder::{Catalog, EncoderError, Entry, Modality, Origin, Places, Role, State};
+use simile::text::Language;
+use simile::types::{Coded, EncoderName};
+
+use crate::hub::{Fault, HubServer};
+
+const REPO: &str = "somebody/small";
+
+struct Home {
+    dir: tempfile::TempDir,
+    places: Places,
+}
+
+impl Home {
+    /// An empty root and data folder; nothing of this machine is seen, and no hub is there.
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("root")).unwrap();
+        let patience = Patience {
+            connect: Duration::from_secs(2),
+            answer: Duration::from_millis(700),
+            stall: Duration::from_millis(700),
+        };
+        let hub = HubSettings {
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            cache: Some(at("hf")),
+            patience,
+            ..HubSettings::default()
+        };
+        let places = Places {
+            roots: vec![at("root")],
+            own: vec![at("own")],
+            pulled: at("data/models"),
+            digests: at("data/cache/digests.json"),
+            hub,
+        };
+        Self { dir, places }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    fn catalog(&self) -> Catalog {
+        Catalog::open(self.places.clone())
+    }
+
+    /// A folder in the root that holds only a card, whose sources are given.
+    fn card(&self, sources: &str) {
+        let text = format!(
+            "name = \"small\"\ntitle = \"Small\"\nmodality = \"text\"\narchitecture = \"bert\"\ndim = 32\n\
+             pooling = \"cls\"\nlanguages = [\"en\"]\nquality = 90\n{sources}"
+        );
+        let folder = self.root().join("small");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("card.toml"), text).unwrap();
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders").join(name)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+fn name(text: &str) -> EncoderName {
+    text.parse().unwrap()
+}
+
+fn entry(catalog: &Catalog, text: &str) -> Entry {
+    catalog.list().into_iter().find(|e| e.name.as_str() == text).unwrap_or_else(|| panic!("no {text}"))
+}
+
+fn hub_source() -> String {
+    format!("[[sources]]\nkind = \"hub\"\nrepo = \"{REPO}\"\n")
+}
+
+#[test]
+fn folders_of_a_root_are_encoders_and_odd_ones_break_nothing() {
+    let home = Home::new();
+    let root = home.root();
+    copy(&fixture("bert"), &root.join("good"));
+    fs::write(root.join("good/README.md"), "---\nlanguage: zh\nlicense: mit\n---\n").unwrap();
+    copy(&fixture("albert_g2"), &home.dir.path().join("elsewhere"));
+    symlink(home.dir.path().join("elsewhere"), root.join("linked")).unwrap();
+    symlink(home.dir.path().join("nowhere"), root.join("dangling")).unwrap();
+    for (odd, change) in [
+        ("weightless", &(|f: &Path| fs::remove_file(f.join("model.safetensors")).unwrap()) as &dyn Fn(&Path)),
+        ("truncated", &|f| {
+            let bytes = fs::read(f.join("model.safetensors")).unwrap();
+            fs::write(f.join("model.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("unknown-type", &|f| fs::write(f.join("config.json"), "{\"model_type\": \"gpt2\"}").unwrap()),
+        ("no-json", &|f| fs::write(f.join("config.json"), "{").unwrap()),
+        ("wrong-shape", &|f| {
+            let config = fs::read_to_string(f.join("config.json")).unwrap();
+            fs::write(f.join("config.json"), config.replace("\"vocab_size\": 128", "\"vocab_size\": 129"))
+                .unwrap();
+        }),
+        ("no-tokenizer", &|f| fs::remove_file(f.join("tokenizer.json")).unwrap()),
+        ("bad name", &|_| ()),
+        ("bad-card", &|f| fs::write(f.join("card.toml"), "nme = 1").unwrap()),
+        ("weighted", &|f| {
+            fs::create_dir(f.join("1_Pooling")).unwrap();
+            fs::write(f.join("1_Pooling/config.json"), "{\"pooling_mode_lasttoken\": true}").unwrap();
+        }),
+    ] {
+        copy(&fixture("bert"), &root.join(odd));
+        change(&root.join(odd));
+    }
+    copy(&fixture("bert"), &root.join(OsStr::from_bytes(b"caf\xe9")));
+    fs::create_dir(root.join("notes")).unwrap();
+    fs::write(root.join("file.txt"), "no folder").unwrap();
+
+    let catalog = home.catalog();
+    for (usable, dim, languages) in [("good", 32, vec!["zh"]), ("linked", 48, vec![])] {
+        let e = entry(&catalog, usable);
+        assert_eq!((e.state, e.origin), (State::OnDisk, Origin::Root), "{:?}", e.why);
+        assert_eq!(e.languages, languages);
+        assert!(e.dim.unwrap().get() == dim || usable == "linked");
+        assert_eq!(catalog.load(&name(usable)).unwrap().name().as_str(), usable);
+    }
+    for (odd, says) in [
+        ("weightless", "model.safetensors"),
+        ("truncated", "pull the model again"),
+        ("unknown-type", "gpt2"),
+        ("no-json", "config.json"),
+        ("wrong-shape", "embeddings.word_embeddings.weight"),
+        ("no-tokenizer", "tokenizer.json"),
+        ("bad_name", "rename"),
+        ("bad-card", "card.toml"),
+        ("weighted", "lasttoken"),
+        ("caf_", "rename"),
+    ] {
+        let e = entry(&catalog, odd);
+        let why = e.why.unwrap_or_default();
+        assert!(e.state == State::Unusable && why.contains(says), "{odd}: {why}");
+    }
+    assert!(catalog.load(&name("truncated")).is_err_and(|e| e.code() == "model.damaged"));
+    let ours = catalog.list().iter().filter(|e| e.origin == Origin::Root).count();
+    assert_eq!(ours, 12, "notes, file.txt and dangling are none");
+    assert!(catalog.warnings().is_empty(), "{:?}", catalog.warnings());
+}
+
+#[test]
+fn roots_that_are_missing_warn_and_roots_that_are_models_count() {
+    let mut home = Home::new();
+    copy(&fixture("bert"), &home.dir.path().join("lonely"));
+    home.places.roots = vec![home.dir.path().join("gone"), home.dir.path().join("lonely")];
+    let catalog = home.catalog();
+    assert_eq!(entry(&catalog, "lonely").state, State::OnDisk);
+    let warnings = catalog.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("gone: does not exist"), "{warnings:?}");
+}
+
+#[test]
+fn a_timm_folder_is_read_with_its_preprocessing() {
+    let home = Home::new();
+    // Weights of another width: the config is understood, the weights are found not to be its own.
+    let folder = home.root().join("mine");
+    copy(&fixture("resnet_basic"), &folder);
+    fs::write(
+        folder.join("config.json"),
+        r#"{"architecture": "resnet18", "num_features": 512, "pretrained_cfg": {"input_size": [3, 224, 224],
+            "crop_pct": 0.95, "interpolation": "bicubic", "crop_mode": "center"}}"#,
+    )
+    .unwrap();
+    fs::remove_file(folder.join("expected.safetensors")).unwrap();
+    let e = entry(&home.catalog(), "mine");
+    let why = e.why.unwrap();
+    assert!(why.contains("conv1.weight has shape [8, 3, 7, 7]"), "{why}");
+    fs::write(folder.join("config.json"), r#"{"architecture": "resnet18d"}"#).unwrap();
+    let why = entry(&home.catalog(), "mine").why.unwrap();
+    assert!(why.contains("resnet18d"), "{why}");
+}
+
+#[test]
+fn the_best_is_chosen_honestly() {
+    let home = Home::new();
+    let catalog = home.catalog();
+    // What needs no file is there for every language, and is the last choice.
+    let best = |language| catalog.best(Modality::Text, language).map(|e| e.name.to_string());
+    for language in [None, Some(Language::Zh), Some(Language::Other)] {
+        assert_eq!(best(language).as_deref(), Some("ngram-hash"));
+    }
+    assert!(catalog.load(&name("ngram-hash")).is_ok());
+    let pullable = |language| catalog.best_pullable(Modality::Text, language).map(|e| e.name.to_string());
+    assert_eq!(pullable(Some(Language::Zh)).as_deref(), Some("bge-base-zh-v1.5"));
+    assert_eq!(pullable(Some(Language::En)).as_deref(), Some("bge-base-en-v1.5"));
+    assert_eq!(pullable(Some(Language::Other)), None);
+
+    // One that tells no language, and one that reads English only: neither is taken for Chinese.
+    copy(&fixture("bert"), &home.root().join("quiet"));
+    copy(&fixture("bert"), &home.root().join("english"));
+    fs::write(home.root().join("english/README.md"), "---\nlanguage: en\n---").unwrap();
+    assert_eq!(best(Some(Language::En)).as_deref(), Some("english"));
+    assert_eq!(best(Some(Language::Zh)).as_deref(), Some("ngram-hash"));
+    assert!(catalog.best(Modality::Photo, None).is_none());
+    let advice = catalog.none_fits(Modality::Text, Some(Language::Zh)).to_string();
+    assert!(advice.contains("simile models pull bge-base-zh-v1.5"), "{advice}");
+    assert!(advice.contains("--encoder quiet"), "{advice}");
+
+    // A starter is the last choice of all.
+    copy(&fixture("bert"), &home.root().join("small"));
+    home.card("starter = true\n");
+    assert_eq!(best(Some(Language::En)).as_deref(), Some("english"));
+    fs::remove_dir_all(home.root().join("english")).unwrap();
+    assert_eq!(best(Some(Language::En)).as_deref(), Some("small"));
+}
+
+#[test]
+fn a_root_comes_before_simile_and_replaces_nothing() {
+    let home = Home::new();
+    copy(&fixture("bert"), &home.dir.path().join("own/twin"));
+    let own = home.catalog().load(&name("twin")).unwrap();
+    let space = own.space_id().clone();
+    copy(&fixture("albert_g1"), &home.root().join("twin"));
+    let catalog = home.catalog();
+    let used = catalog.load(&name("twin")).unwrap();
+    assert_ne!(used.space_id(), &space);
+    assert_eq!(entry(&catalog, "twin").origin, Origin::Root);
+    assert_eq!(entry(&catalog, "simile.twin").origin, Origin::Own);
+    // By its full name, and for a collection that it made.
+    assert_eq!(catalog.load(&name("simile.twin")).unwrap().space_id(), &space);
+    assert_eq!(catalog.load_in(&name("twin"), &space).unwrap().space_id(), &space);
+    fs::remove_dir_all(home.dir.path().join("own")).unwrap();
+    let lost = home.catalog().load_in(&name("twin"), &space).err().unwrap();
+    assert_eq!(lost.code(), "encoder.other_space");
+}
+
+#[test]
+fn names_that_are_not_there_get_help() {
+    let home = Home::new();
+    let catalog = home.catalog();
+    let e = catalog.load(&name("resnet50")).err().unwrap();
+    assert!(e.to_string().contains("simile models pull resnet50"), "{e}");
+    assert_eq!(e.code(), "encoder.not_on_disk");
+    let e = catalog.load(&name("all-minilm-l6")).err().unwrap();
+    assert!(e.to_string().contains("did you mean all-MiniLM-L6-v2"), "{e}");
+    assert_eq!(catalog.load(&name("zzz")).err().unwrap().code(), "encoder.unknown");
+}
+
+#[test]
+fn a_model_pulled_from_the_hub_encodes() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.places.hub.token = Some("secret".to_owned());
+    home.card(&hub_source());
+    let catalog = home.catalog();
+    assert_eq!(entry(&catalog, "small").state, State::Pullable);
+    let seen = std::sync::Mutex::new(Vec::new());
+    let got = catalog.pull(&name("small"), &|p| seen.lock().unwrap().push(p)).unwrap();
+    assert_eq!((got.state, got.origin), (State::OnDisk, Origin::Pulled));
+    let last = seen.into_inner().unwrap().into_iter().rfind(|p| p.file == "model.safetensors").unwrap();
+    assert_eq!(Some(last.done), last.total);
+
+    let encoder = catalog.load(&name("small")).unwrap();
+    let out = encoder.encode_texts(&["where is the red car"], Role::Query).unwrap();
+    assert_eq!((out[0].vector.dim().get(), encoder.dim().get()), (32, 32));
+
+    let folder = home.places.pulled.join("small");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["commit"], crate::hub::COMMIT);
+    assert_eq!(manifest["files"]["model.safetensors"]["sha256"], encoder.space().weights);
+    let strays: Vec<_> = fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(strays.len(), 4, "{strays:?}");
+    let log = server.log();
+    assert!(log.iter().any(|l| l.ends_with("model.safetensors with token")), "{log:?}");
+
+    // Now it is on disk: nothing is asked any more, and hashes are remembered.
+    catalog.pull(&name("small"), &|_| ()).unwrap();
+    assert_eq!(server.log(), Vec::<String>::new());
+    assert!(home.places.digests.is_file());
+}
+
+#[test]
+fn what_broke_off_is_gone_on_with() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.card(&hub_source());
+    server.fault("model.safetensors", Fault::CutOnce(20_000));
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    let log = server.log();
+    assert!(log.iter().any(|l| l.contains("/cdn/") && l.ends_with("bytes=20000-")), "{log:?}");
+}
+
+#[test]
+fn a_silent_or_lying_hub_is_left_within_seconds() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.card(&hub_source());
+    let pull = || {
+        let begun = Instant::now();
+        let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        assert!(!home.places.pulled.join("small").exists());
+        error
+    };
+    for (fault, code) in [
+        (Fault::Silent, "hub.unreachable"),
+        (Fault::Stall(1000), "hub.stalled"),
+        (Fault::Flip, "model.hash"),
+        (Fault::Status(401), "hub.denied"),
+        (Fault::Status(503), "hub.status"),
+    ] {
+        server.heal();
+        server.fault("model.safetensors", fault);
+        let error = pull();
+        assert_eq!(error.code(), code, "{fault:?}: {error}");
+    }
+    server.heal();
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+}
+
+#[test]
+fn offline_closes_the_hub_only() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.places.hub.offline = true;
+    home.card(&hub_source());
+    let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(error.code(), "hub.offline");
+    assert_eq!(server.log(), Vec::<String>::new());
+
+    // What other programs fetched is on this disk already.
+    let cached = home.dir.path().join("hf/models--somebody--small");
+    fs::create_dir_all(cached.join("refs")).unwrap();
+    fs::write(cached.join("refs/main"), "abc123").unwrap();
+    copy(&fixture("bert"), &cached.join("snapshots/abc123"));
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    assert_eq!(server.log(), Vec::<String>::new());
+
+    // The next source in the card's order is asked.
+    fs::remove_dir_all(&home.places.pulled).unwrap();
+    fs::remove_dir_all(&cached).unwrap();
+    home.card(&format!("{}[[sources]]\nkind = \"folder\"\npath = {:?}\n", hub_source(), fixture("bert")));
+    assert_eq!(home.catalog().pull(&name("small"), &|_| ()).unwrap().state, State::OnDisk);
+}
+
+#[test]
+fn with_no_source_the_program_says_what_to_do() {
+    let home = Home::new();
+    let text = home.catalog().best_or_pull(Modality::Text, Some(Language::Zh), &|_| ()).unwrap();
+    assert_eq!(text.name.as_str(), "ngram-hash");
+    let begun = Instant::now();
+    let error = home.catalog().best_or_pull(Modality::Photo, None, &|_| ()).err().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    let said = error.to_string();
+    assert!(matches!(error, EncoderError::NoneFits { .. }));
+    assert!(said.contains("simile models pull resnet50") && said.contains("--models"), "{said}");
+    assert!(said.contains("127.0.0.1:1 does not answer"), "{said}");
+}
+
+#[test]
+fn a_pinned_file_that_differs_is_refused() {
+    let home = Home::new();
+    let pin = "0".repeat(64);
+    home.card(&format!(
+        "[[sources]]\nkind = \"folder\"\npath = {:?}\nsha256 = {{ \"model.safetensors\" = \"{pin}\" }}\n",
+        fixture("bert")
+    ));
+    let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(error.code(), "model.hash");
+}
