@@ -1,15 +1,20 @@
 //! simile finds photos and answers by meaning, on one's own machine.
 //!
 //! Floors, lowest first (a module imports from lower floors only): `types`, `config`; `photo`, `text`;
-//! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
+//! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`, `eval`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
 
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod encoder;
 pub mod eval;
+pub mod faq;
 pub mod index;
+pub mod ingest;
+pub mod library;
 pub mod photo;
+pub mod search;
 pub mod store;
 pub mod text;
 pub mod types;

@@ -1,9 +1,20 @@
+//! The program: the hidden child that builds indexes, else the command that was typed.
+
 use std::process::ExitCode;
+
+use simile::{cli, index};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == simile::index::SUBCOMMAND) {
-        return simile::index::child_main(args);
+    if args.next().is_some_and(|first| first == index::SUBCOMMAND) {
+        return index::child_main(args);
     }
-    ExitCode::SUCCESS
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SIMILE_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    cli::run()
 }

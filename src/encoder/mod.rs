@@ -62,3 +62,13 @@ pub struct Embedding {
     /// The text was longer than the model reads; its end was left out.
     pub truncated: bool,
 }
+
+impl Modality {
+    /// `text` or `photo`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Photo => "photo",
+        }
+    }
+}

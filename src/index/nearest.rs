@@ -19,7 +19,7 @@ pub struct Found {
 }
 
 /// What searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
     /// The flat scan: exact.
     Flat,

@@ -9,7 +9,7 @@ use crate::types::{Coded, Dim, Fault};
 
 /// How rows are searched. Its text is Faiss' own: `Flat`, `IVF256,Flat`, `IVF256,PQ64`, `IVF256,PQ64x4`,
 /// `IVF256,SQ8`, `HNSW32`; read without regard to case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Recipe {
     /// Every row is compared: exact.

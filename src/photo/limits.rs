@@ -20,7 +20,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn check_bytes(&self, got: u64) -> Result<(), PhotoError> {
+    /// Judges the size of a file.
+    pub fn check_bytes(&self, got: u64) -> Result<(), PhotoError> {
         match got > self.bytes {
             true => Err(PhotoError::TooManyBytes { got, max: self.bytes }),
             false => Ok(()),

@@ -1,0 +1,68 @@
+//! `simile bench`: the figures of `docs/benchmarks.md`, on this machine.
+
+use std::path::PathBuf;
+
+use super::{CliError, Global, exit, output};
+use crate::eval::speed::{self, Figures, Plan};
+use crate::search::Timings;
+
+/// Measure imports, questions, scans, start-up and memory on this machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  simile bench --photos samples/photos --faq samples/faq-en.csv")]
+pub struct Args {
+    /// Photos to index and to ask with
+    #[arg(long, default_value = "samples/photos", value_name = "FOLDER")]
+    photos: PathBuf,
+    /// An FAQ to index and to ask
+    #[arg(long, default_value = "samples/faq-en.csv", value_name = "FILE")]
+    faq: PathBuf,
+    /// Items for the scan and the start-up
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    items: usize,
+    /// Questions of each kind; medians are told
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    rounds: usize,
+}
+
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    let folder = tempfile::tempdir().map_err(|e| {
+        CliError::new(exit::INTERNAL, "bench.folder", format!("no folder to measure in ({e})"))
+    })?;
+    let mut config = global.config()?;
+    // Encoders that were pulled already are found where they are.
+    config.own_models.insert(0, config.data.join("models"));
+    config.data = folder.path().to_owned();
+    let plan = Plan { config, photos: args.photos, faq: args.faq, items: args.items, rounds: args.rounds };
+    let figures = speed::run(&plan)?;
+    if global.json {
+        output::json(&figures)
+    } else {
+        print(&figures)
+    }
+    Ok(0)
+}
+
+fn print(f: &Figures) {
+    let stages =
+        |t: &Timings| format!("decode {:.1}, encode {:.1}, search {:.2}", t.decode, t.encode, t.search);
+    println!("threads                  {}", f.threads);
+    println!(
+        "photos indexed           {} with {}: {:.1} per second",
+        f.photos_indexed, f.photos_encoder, f.photos_per_second
+    );
+    println!("one photo, ms            {}", stages(&f.photo_query_ms));
+    println!(
+        "FAQ entries indexed      {} with {}: {:.1} per second",
+        f.entries_indexed, f.text_encoder, f.entries_per_second
+    );
+    println!("one question, ms         {}", stages(&f.text_query_ms));
+    println!(
+        "scan of {} x {}     {:.1} ms, {:.1} million vectors per second",
+        f.scan_items,
+        f.scan_dim,
+        f.scan_ms,
+        f.scan_vectors_per_second / 1e6
+    );
+    println!("start-up with {} items {:.0} ms", f.scan_items, f.start_up_ms);
+    println!("resident memory          {:.0} MiB, mapped vectors counted", f.resident_mib);
+}

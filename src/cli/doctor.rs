@@ -1,0 +1,123 @@
+//! `simile doctor`: what this machine, the encoders and the data folder are like, and what to do about it.
+
+use serde::Serialize;
+
+use super::{CliError, Global, exit, output};
+use crate::config::Config;
+use crate::encoder::{Catalog, Modality, Places, State};
+use crate::index;
+use crate::library::{Library, LibraryError};
+use crate::store::{self, Access, StoreError};
+
+/// Check this machine, the encoders and the data folder.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    says: String,
+}
+
+impl Check {
+    fn good(name: &'static str, says: impl Into<String>) -> Self {
+        Self { name, ok: true, says: says.into() }
+    }
+    fn bad(name: &'static str, says: impl Into<String>) -> Self {
+        Self { name, ok: false, says: says.into() }
+    }
+}
+
+pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {
+    let config = global.config()?;
+    let mut checks = machine();
+    checks.extend(encoders(&Catalog::open(Places::from(&config))));
+    checks.extend(data(config));
+    if global.json {
+        output::json(&checks);
+    } else {
+        for check in &checks {
+            println!(
+                "{}  {}: {}",
+                if check.ok { "ok  " } else { "BAD " },
+                check.name,
+                output::plain(&check.says)
+            );
+        }
+    }
+    Ok(if checks.iter().all(|check| check.ok) { 0 } else { exit::UNAVAILABLE })
+}
+
+fn machine() -> Vec<Check> {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let isa = simile_compute::Isa::best();
+    let faiss = if index::faiss_usable() {
+        Check::good("faiss", "usable (AVX2)")
+    } else {
+        Check::good("faiss", "not usable: this processor has no AVX2; every search is an exact scan")
+    };
+    vec![Check::good("processor", format!("{cores} cores, scan kernel {isa}")), faiss]
+}
+
+fn encoders(catalog: &Catalog) -> Vec<Check> {
+    let mut checks: Vec<Check> = catalog.warnings().into_iter().map(|w| Check::bad("models", w)).collect();
+    for (modality, example) in [(Modality::Photo, "resnet50"), (Modality::Text, "all-MiniLM-L6-v2")] {
+        checks.push(match catalog.best(modality, None) {
+            Some(entry) => Check::good("encoder", format!("{}: {}", modality.as_str(), entry.name)),
+            None => Check::bad(
+                "encoder",
+                format!("{}: none on disk; run `simile models pull {example}`", modality.as_str()),
+            ),
+        });
+    }
+    for entry in catalog.list().into_iter().filter(|entry| entry.state == State::Unusable) {
+        let why = entry.why.unwrap_or_default();
+        checks.push(Check::bad("encoder", format!("{}: {why}", entry.name)));
+    }
+    checks
+}
+
+fn data(config: Config) -> Vec<Check> {
+    let folder = config.data.clone();
+    let mut checks = Vec::new();
+    if let Some(hint) = store::holder(&folder) {
+        let at = hint.address.map_or(String::new(), |address| format!(" and serves http://{address}/"));
+        checks.push(Check::good("lock", format!("process {} writes to the data folder{at}", hint.pid)));
+    }
+    match Library::open(config, Access::Read) {
+        Ok(library) => {
+            checks.push(Check::good("data", folder.display().to_string()));
+            checks.extend(collections(&library));
+        }
+        Err(LibraryError::Store(StoreError::Absent { .. })) => {
+            checks.push(Check::good("data", format!("{}: not made yet", folder.display())));
+        }
+        Err(e) => checks.push(Check::bad("data", e.to_string())),
+    }
+    checks
+}
+
+fn collections(library: &Library) -> Vec<Check> {
+    let all = match library.collections() {
+        Ok(all) => all,
+        Err(e) => return vec![Check::bad("collections", e.to_string())],
+    };
+    all.iter()
+        .map(|info| {
+            let says = format!(
+                "{}: {} items, {} vectors, index {}",
+                info.name, info.items, info.vectors, info.index
+            );
+            match library.collection(&info.name).and_then(|c| c.lost_vectors()) {
+                Ok(0) => Check::good("collection", says),
+                Ok(lost) => Check::bad(
+                    "collection",
+                    format!("{says}; {lost} vectors lost: index their sources again"),
+                ),
+                Err(e) => Check::bad("collection", format!("{says}; {e}")),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,123 @@
+//! `simile index`: here, or handed to the server that holds the data folder; the same report and exit code either way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::progress::Bar;
+use super::{CliError, Global, exit, output, remote};
+use crate::index::Recipe;
+use crate::ingest::{self, Done, Report, Request};
+use crate::library::{Library, LibraryError, Tracker};
+use crate::store::{Access, StoreError};
+use crate::types::{CollectionName, EncoderName};
+
+/// Bring a folder of photos, a photo or an FAQ table into a collection.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  simile index ~/Pictures --collection photos
+  simile index questions.csv --collection faq --encoder bge-base-zh-v1.5
+  simile index ~/Pictures --collection photos --recipe IVF256,SQ8 --prune")]
+pub struct Args {
+    /// A folder of photos, a photo, or a .csv or .jsonl FAQ
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The collection; made if there is none of that name
+    #[arg(long, short, value_name = "NAME")]
+    collection: CollectionName,
+    /// The encoder; without one the collection's own, or the best for a new one
+    #[arg(long, value_name = "NAME")]
+    encoder: Option<EncoderName>,
+    /// The index: Flat, IVF256,Flat, IVF256,PQ32, IVF256,SQ8, HNSW32 [default: the collection's, or Flat]
+    #[arg(long, value_name = "RECIPE")]
+    recipe: Option<Recipe>,
+    /// Put NAME/ before every key of this source
+    #[arg(long, value_name = "NAME")]
+    prefix: Option<String>,
+    /// Take items out whose file is gone
+    #[arg(long)]
+    prune: bool,
+    /// Prune even if the folder is missing or empty, or more than half has vanished
+    #[arg(long)]
+    force: bool,
+    /// Hash every file, also those whose size, time and inode are known
+    #[arg(long)]
+    rehash: bool,
+}
+
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    let request = Request {
+        collection: args.collection,
+        // The server that may do this has another working folder.
+        path: std::path::absolute(&args.path).unwrap_or(args.path),
+        prefix: args.prefix,
+        encoder: args.encoder,
+        recipe: args.recipe,
+        prune: args.prune,
+        force: args.force,
+        rehash: args.rehash,
+    };
+    let tracker = Arc::new(Tracker::default());
+    let stop = tracker.clone();
+    // A second handler in one process is the only way for this to fail.
+    let _ = ctrlc::set_handler(move || stop.cancel());
+    let done = match Library::open(global.config()?, Access::Write) {
+        Ok(library) => {
+            let bar = Bar::start(&tracker, !global.json);
+            bar.watch(|| ingest::run(&library, &request, &tracker))?
+        }
+        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => {
+            remote::index(hint.as_ref(), &request, &tracker, !global.json)?
+        }
+        Err(e) => return Err(e.into()),
+    };
+    report(global, &done.report);
+    Ok(code_of(&done))
+}
+
+fn code_of(done: &Done) -> u8 {
+    match (done.cancelled, done.report.rejected.is_empty()) {
+        (true, _) => exit::STOPPED,
+        (false, true) => 0,
+        (false, false) => exit::REJECTS,
+    }
+}
+
+fn report(global: &Global, report: &Report) {
+    for (kind, count) in &report.skipped_kinds {
+        eprintln!("{count} {kind} skipped: {}", cure(kind));
+    }
+    if global.json {
+        return output::json(report);
+    }
+    for reject in &report.rejected {
+        eprintln!(
+            "rejected {}: {} [{}]",
+            output::one_line(&reject.path),
+            output::plain(&reject.reason),
+            reject.code
+        );
+    }
+    println!(
+        "{} indexed, {} unchanged, {} replaced, {} removed, {} vanished, {} skipped, {} rejected",
+        report.indexed,
+        report.unchanged,
+        report.replaced,
+        report.removed,
+        report.vanished,
+        report.skipped,
+        report.rejected.len()
+    );
+    if report.vanished > 0 {
+        eprintln!("{} photos are gone from the folder; --prune takes them out", report.vanished);
+    }
+}
+
+/// What to do about files of a kind that is known and not read.
+fn cure(kind: &str) -> &'static str {
+    match kind {
+        "heic" => "save them as JPEG, or set the camera to \"most compatible\"",
+        "raw" => "export them as JPEG from the program that develops them",
+        _ => "only still pictures are indexed; save the frames you want as JPEG",
+    }
+}

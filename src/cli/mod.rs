@@ -1,0 +1,123 @@
+//! The command line: parse, call one use case, draw the answer. A command is a file.
+
+mod args;
+mod ask;
+mod bench;
+mod collections;
+mod doctor;
+mod embed;
+mod exit;
+mod index;
+mod input;
+mod models;
+mod output;
+mod progress;
+mod remote;
+mod search;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::CliError;
+
+use crate::config::{Config, Overrides};
+
+/// Finds photos and answers by meaning, on your own machine.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  simile serve --index photos=~/Pictures --index faq=questions.csv
+  simile index ~/Pictures --collection photos
+  simile search truck.jpg --collection photos --k 5
+  simile ask \"How do I return a parcel?\" --collection faq
+
+Exit codes:
+  0 done   1 internal error   2 bad input   3 done, with rejects   4 not found
+  5 conflict   6 something needed is missing or busy   130 stopped by you";
+
+/// Options that every command has.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Data folder [env: SIMILE_DATA; default: simile in the user's data home]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Folders of encoders, separated by ':' [env: SIMILE_MODELS]
+    #[arg(long, global = true, value_name = "FOLDERS")]
+    models: Option<std::ffi::OsString>,
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring a folder of photos, a photo or an FAQ table into a collection
+    Index(index::Args),
+    /// Search by text, by photo, or by every photo of a folder
+    Search(search::Args),
+    /// Ask an FAQ
+    Ask(ask::Args),
+    /// Turn texts or photos into vectors
+    Embed(embed::Args),
+    /// List encoders, or get one
+    Models(models::Args),
+    /// List collections
+    Collections(collections::Args),
+    /// Check this machine, the encoders and the data folder
+    Doctor(doctor::Args),
+    /// Measure how fast simile is on this machine
+    Bench(bench::Args),
+}
+
+impl Global {
+    fn config(&self) -> Result<Config, CliError> {
+        let flags = Overrides { data: self.data.clone(), models: self.models.clone(), threads: None };
+        Ok(Config::from_env(&flags)?)
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { exit::INPUT } else { 0 });
+        }
+    };
+    let global = &cli.global;
+    let result = match cli.command {
+        Command::Index(args) => index::run(global, args),
+        Command::Search(args) => search::run(global, args),
+        Command::Ask(args) => ask::run(global, args),
+        Command::Embed(args) => embed::run(global, args),
+        Command::Models(args) => models::run(global, args),
+        Command::Collections(args) => collections::run(global, args),
+        Command::Doctor(args) => doctor::run(global, args),
+        Command::Bench(args) => bench::run(global, args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => e.report(global.json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,67 @@
+//! How things look in a terminal: no control character of a file name or an answer reaches it.
+
+use serde::Serialize;
+
+use crate::search::{Answer, Hit, Shown};
+
+/// Text with control characters (and those that turn its direction) made visible.
+pub fn plain(text: &str) -> String {
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) && c != '\n' { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// The same on one line.
+pub fn one_line(text: &str) -> String {
+    plain(&text.replace('\n', "\\n"))
+}
+
+/// One JSON value on one line of standard output.
+pub fn json(value: &impl Serialize) {
+    println!("{}", serde_json::to_string(value).expect("answers have a JSON form"));
+}
+
+/// Hits as a person reads them.
+pub fn answer(answer: &Answer) {
+    for note in &answer.notes {
+        eprintln!("note: {}", plain(&note.message));
+    }
+    if answer.hits.is_empty() {
+        eprintln!("no match");
+    }
+    answer.hits.iter().for_each(hit);
+    let t = &answer.timings_ms;
+    eprintln!(
+        "decode {:.1} ms, encode {:.1} ms, search {:.1} ms, load {:.1} ms; index {}",
+        t.decode, t.encode, t.search, t.load, answer.index
+    );
+}
+
+fn hit(hit: &Hit) {
+    match &hit.shown {
+        Shown::Photo { .. } => println!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(hit.key.as_str())),
+        Shown::Faq { question, wording, answer, .. } => {
+            println!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(question));
+            if wording != question {
+                println!("             matched: {}", one_line(wording));
+            }
+            for line in answer.lines() {
+                println!("             {}", plain(line));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(plain("a\x1b[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
+        assert_eq!(one_line("照片\n🚚"), "照片\\n🚚");
+    }
+}

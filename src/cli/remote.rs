@@ -1,0 +1,132 @@
+//! Work handed to the server that holds the data folder, over loopback: the same progress, report and exit code.
+
+use std::thread;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::progress::{draw, new_bar};
+use super::{CliError, exit};
+use crate::ingest::{Done, Report, Request};
+use crate::library::{JobView, Tracker};
+use crate::store::{Hint, JobState};
+
+/// How often the job is asked how far it is.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Has the server import, and waits for the end.
+pub fn index(
+    hint: Option<&Hint>,
+    request: &Request,
+    tracker: &Tracker,
+    show: bool,
+) -> Result<Done, CliError> {
+    let server = Server::of(hint)?;
+    let body = serde_json::to_value(request).expect("a request has a JSON form");
+    let begun: Value = server.post(&format!("/api/v1/collections/{}/index", request.collection), &body)?;
+    let job = begun["job"].as_i64().ok_or_else(|| server.nonsense("no job in its answer"))?;
+    let bar = show.then(new_bar);
+    let mut cancelled = false;
+    loop {
+        if tracker.cancelled() && !cancelled {
+            cancelled = true;
+            server.post::<Value>(&format!("/api/v1/jobs/{job}/cancel"), &Value::Null)?;
+        }
+        let view: JobView = server.get(&format!("/api/v1/jobs/{job}"))?;
+        if let Some(bar) = &bar {
+            draw(bar, &view.progress);
+        }
+        if let Some(done) = ended(&server, view)? {
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+            return Ok(done);
+        }
+        thread::sleep(EVERY);
+    }
+}
+
+fn ended(server: &Server, view: JobView) -> Result<Option<Done>, CliError> {
+    match view.state {
+        JobState::Queued | JobState::Running => Ok(None),
+        JobState::Done | JobState::Cancelled => {
+            let report: Report = view
+                .report
+                .and_then(|report| serde_json::from_value(report).ok())
+                .ok_or_else(|| server.nonsense("no report in the job"))?;
+            Ok(Some(Done { report, cancelled: view.state == JobState::Cancelled }))
+        }
+        JobState::Failed => {
+            let error = view.error.ok_or_else(|| server.nonsense("no reason in the failed job"))?;
+            Err(CliError { exit: exit_of(&error.code), code: error.code, message: error.message })
+        }
+        JobState::Interrupted => Err(server.nonsense("the job was interrupted; run the command again")),
+    }
+}
+
+/// The exit code that the same fault has when it happens here.
+fn exit_of(code: &str) -> u8 {
+    match code {
+        "path.missing" | "collection.unknown" | "encoder.unknown" => exit::NOT_FOUND,
+        "key.collides" | "prune.refused" | "collection.other_encoder" => exit::CONFLICT,
+        "encoder.none" | "collection.other_space" => exit::UNAVAILABLE,
+        _ if code.starts_with("store.") || code.starts_with("job.") => exit::INTERNAL,
+        _ => exit::INPUT,
+    }
+}
+
+struct Server {
+    address: String,
+    agent: ureq::Agent,
+}
+
+impl Server {
+    fn of(hint: Option<&Hint>) -> Result<Self, CliError> {
+        let Some(address) = hint.and_then(|hint| hint.address.clone()) else {
+            let message =
+                "another simile is writing to the data folder and serves no address; wait until it ends";
+            return Err(CliError::new(exit::UNAVAILABLE, "store.locked", message));
+        };
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(3)))
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        Ok(Self { address, agent: config.into() })
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.read(self.agent.get(format!("http://{}{path}", self.address)).call())
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
+        self.read(self.agent.post(format!("http://{}{path}", self.address)).send_json(body))
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, CliError> {
+        let mut answer = answer.map_err(|e| {
+            let message = format!(
+                "a program at {} holds the data folder and does not answer ({e}); stop it or wait",
+                self.address
+            );
+            CliError::new(exit::UNAVAILABLE, "store.locked", message)
+        })?;
+        if answer.status().is_success() {
+            return answer.body_mut().read_json().map_err(|e| self.nonsense(&e.to_string()));
+        }
+        let problem: Value = answer.body_mut().read_json().map_err(|e| self.nonsense(&e.to_string()))?;
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        let code = text("code");
+        Err(CliError { exit: exit_of(&code), code, message: text("detail") })
+    }
+
+    fn nonsense(&self, why: &str) -> CliError {
+        let message = format!("the server at {} answered what is not understood ({why})", self.address);
+        CliError::new(exit::INTERNAL, "server.answer", message)
+    }
+}

@@ -1,0 +1,149 @@
+//! `simile search`: by text, by photo, by an item, or by every photo of a folder.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{self, Hits};
+use super::input::{As, Input, read_photo};
+use super::{CliError, Global, exit, output};
+use crate::library::Library;
+use crate::photo::{self, Class};
+use crate::search::{self, Answer, Ask, Query};
+use crate::store::text_of_path;
+use crate::types::{CollectionName, ItemKey};
+
+/// Search by text, by photo, or by every photo of a folder.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  simile search truck.jpg --collection photos --k 5
+  simile search \"red truck\" --collection photos
+  simile search queries/ --collection photos --json
+  simile search --item trucks/red.jpg --collection photos")]
+pub struct Args {
+    /// A text, a photo, or a folder of photos
+    #[arg(required_unless_present = "item", value_name = "TEXT|PHOTO|FOLDER")]
+    query: Option<OsString>,
+    /// More like this item of the collection
+    #[arg(long, value_name = "KEY", conflicts_with = "query")]
+    item: Option<ItemKey>,
+    /// The collection to search; may be left out if there is only one
+    #[arg(long, short, value_name = "NAME")]
+    collection: Option<CollectionName>,
+    #[command(flatten)]
+    told: As,
+    #[command(flatten)]
+    hits: Hits,
+}
+
+/// One query photo of a folder and its hits.
+#[derive(Serialize)]
+struct OfFolder {
+    query: String,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    let library = args::reader(global)?;
+    let collection = args::collection(&library, args.collection.as_ref())?;
+    let ask = match (&args.item, &args.query) {
+        (Some(key), _) => Ask::Item(key.clone()),
+        (None, Some(query)) => match Input::of(query, args.told)? {
+            Input::Text(text) => Ask::Text(text),
+            Input::Photo(path) => Ask::Photo(read_photo(&path, &library.photo_limits())?),
+            Input::Folder(folder) => return run_folder(global, &args, &library, &collection, &folder),
+        },
+        (None, None) => unreachable_without_query()?,
+    };
+    let answer = search_one(&library, &collection, ask, &args.hits)?;
+    if global.json {
+        output::json(&answer)
+    } else {
+        output::answer(&answer)
+    }
+    Ok(0)
+}
+
+fn unreachable_without_query() -> Result<Ask, CliError> {
+    Err(CliError::new(exit::INPUT, "query.empty", "give a text, a photo or a folder to search for"))
+}
+
+fn search_one(
+    library: &Library,
+    collection: &CollectionName,
+    ask: Ask,
+    hits: &Hits,
+) -> Result<Answer, CliError> {
+    Ok(search::run(library, collection, &Query { ask, page: hits.page(), filter: hits.filter() })?)
+}
+
+/// The classic table: every photo of a folder as a query, then the mean times.
+fn run_folder(
+    global: &Global,
+    args: &Args,
+    library: &Library,
+    collection: &CollectionName,
+    folder: &Path,
+) -> Result<u8, CliError> {
+    let photos = photos_of(folder)?;
+    let mut answers = Vec::with_capacity(photos.len());
+    let mut bad = 0;
+    for path in &photos {
+        let query = one_name(path, folder);
+        let bytes = read_photo(path, &library.photo_limits());
+        match bytes.and_then(|bytes| search_one(library, collection, Ask::Photo(bytes), &args.hits)) {
+            Ok(answer) => answers.push(OfFolder { query, answer }),
+            Err(e) if e.code.starts_with("photo.") || e.code.starts_with("path.") => {
+                bad += 1;
+                eprintln!("{}: {} [{}]", output::one_line(&query), output::plain(&e.message), e.code);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    if global.json {
+        output::json(&answers)
+    } else {
+        table(&answers)
+    }
+    Ok(if bad > 0 { exit::REJECTS } else { 0 })
+}
+
+fn photos_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let photos: Vec<PathBuf> = files
+        .filter(|entry| entry.file_type().is_file())
+        .filter(|entry| photo::classify(&entry.file_name().to_string_lossy(), &[]) == Class::Picture)
+        .map(|entry| entry.into_path())
+        .collect();
+    if photos.is_empty() {
+        let message = format!("{}: holds no photos; give a folder that does", folder.display());
+        return Err(CliError::new(exit::INPUT, "folder.empty", message));
+    }
+    Ok(photos)
+}
+
+fn one_name(path: &Path, folder: &Path) -> String {
+    text_of_path(path.strip_prefix(folder).unwrap_or(path))
+}
+
+fn table(answers: &[OfFolder]) {
+    println!("query\trank\tfile\tscore");
+    for of in answers {
+        for hit in &of.answer.hits {
+            let (query, file) = (output::one_line(&of.query), output::one_line(hit.key.as_str()));
+            println!("{query}\t{}\t{file}\t{:.4}", hit.rank, hit.score);
+        }
+    }
+    let mean = |time: fn(&Answer) -> f64| {
+        answers.iter().map(|of| time(&of.answer)).sum::<f64>() / answers.len().max(1) as f64
+    };
+    println!(
+        "mean of {} queries: extraction {:.1} ms, search {:.2} ms",
+        answers.len(),
+        mean(|a| a.timings_ms.decode + a.timings_ms.encode),
+        mean(|a| a.timings_ms.search)
+    );
+}

@@ -1,0 +1,131 @@
+//! What stops an import as a whole. What is wrong with one item goes into the report instead.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::encoder::EncoderError;
+use crate::index::RecipeError;
+use crate::library::LibraryError;
+use crate::photo::PhotoError;
+use crate::store::StoreError;
+use crate::text::table::TableError;
+use crate::types::{Coded, Fault, NameError};
+
+/// Why an import cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    #[error("{}: there is nothing at this path; check its spelling", .path.display())]
+    Missing { path: PathBuf },
+    #[error("{}: cannot be read ({source}); check its permissions", .path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{}: is neither a file nor a folder; give a folder, a photo, or a .csv or .jsonl table", .path.display())]
+    Special { path: PathBuf },
+    #[error("{}: the folder is empty; give one that holds photos", .path.display())]
+    EmptyFolder { path: PathBuf },
+    #[error(
+        "{count} keys, {example:?} first, belong already to {other}; choose a prefix for this source (--prefix NAME)"
+    )]
+    Collides { count: usize, example: String, other: String },
+    #[error(
+        "{}: not pruned: {why}; if that is meant, say so with --force", .path.display()
+    )]
+    PruneRefused { path: PathBuf, why: String },
+    #[error("prefix {prefix:?} cannot be; use a name without empty parts, '.' or '..'")]
+    Prefix { prefix: String },
+    #[error("{path:?} cannot be a key; give a relative path without '.', '..' and empty parts")]
+    Path { path: String },
+    #[error("{path}: is no picture and no FAQ table ({why})")]
+    NotTaken { path: String, why: String },
+    #[error("there is no upload {0}; open a new one")]
+    UnknownUpload(i64),
+    #[error("{path}: {source}")]
+    Table { path: String, source: TableError },
+    #[error("{path}: {source}")]
+    Photo { path: String, source: PhotoError },
+    #[error("the question is empty; give it at least one word")]
+    EmptyQuestion,
+    #[error("the answer is empty; give it at least one word")]
+    EmptyAnswer,
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+}
+
+impl IngestError {
+    /// The error for a path that could not be looked at.
+    pub fn path(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+}
+
+impl From<StoreError> for IngestError {
+    fn from(e: StoreError) -> Self {
+        Self::Library(e.into())
+    }
+}
+impl From<EncoderError> for IngestError {
+    fn from(e: EncoderError) -> Self {
+        Self::Library(e.into())
+    }
+}
+impl From<RecipeError> for IngestError {
+    fn from(e: RecipeError) -> Self {
+        Self::Library(e.into())
+    }
+}
+
+impl Coded for IngestError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "path.missing",
+            Self::Unreadable { .. } => "path.unreadable",
+            Self::Special { .. } => "path.special",
+            Self::EmptyFolder { .. } => "folder.empty",
+            Self::Collides { .. } => "key.collides",
+            Self::PruneRefused { .. } => "prune.refused",
+            Self::Prefix { .. } => "key.prefix",
+            Self::Path { .. } => "key.path",
+            Self::NotTaken { .. } => "upload.not_taken",
+            Self::UnknownUpload(_) => "upload.unknown",
+            Self::EmptyQuestion => "faq.question_empty",
+            Self::EmptyAnswer => "faq.answer_empty",
+            Self::Table { source, .. } => source.code(),
+            Self::Photo { source, .. } => source.code(),
+            Self::Name(e) => e.code(),
+            Self::Library(e) => e.code(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Missing { .. } | Self::UnknownUpload(_) => Fault::NotFound,
+            Self::Collides { .. } | Self::PruneRefused { .. } => Fault::Conflict,
+            Self::NotTaken { .. } => Fault::Unsupported,
+            Self::Table { source, .. } => source.fault(),
+            Self::Photo { source, .. } => source.fault(),
+            Self::Library(e) => e.fault(),
+            _ => Fault::Input,
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::Missing { .. }
+            | Self::Unreadable { .. }
+            | Self::Special { .. }
+            | Self::EmptyFolder { .. } => Some("path"),
+            Self::Collides { .. } | Self::Prefix { .. } => Some("prefix"),
+            Self::EmptyQuestion => Some("question"),
+            Self::EmptyAnswer => Some("answer"),
+            Self::Name(e) => e.field(),
+            Self::Library(e) => e.field(),
+            _ => None,
+        }
+    }
+}

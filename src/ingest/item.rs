@@ -1,0 +1,148 @@
+//! One item put by its key, as the API does: a photo's bytes or an FAQ entry.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::IngestError;
+use super::plan::{self, Target};
+use super::{photos, table};
+use crate::encoder::Role;
+use crate::library::{Collection, Library, Tracker, Urgency};
+use crate::store::{Batch, NewItem, Place, RootKind, RootRecord};
+use crate::text;
+use crate::text::table::FaqRow;
+use crate::types::{CollectionName, ItemKey, Kind};
+
+/// What putting an item did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Put {
+    Indexed,
+    Replaced,
+    Unchanged,
+}
+
+/// An FAQ entry as the API takes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub question: String,
+    pub answer: String,
+    #[serde(default)]
+    pub wordings: Vec<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
+/// Name of the root of all items that were put one by one.
+const API_ROOT: &str = "api";
+
+/// Puts a photo under a key; the bytes are kept. Returns after the commit.
+///
+/// # Errors
+/// `photo.*` for what is no good photo, `collection.*`, and what stops encoder or store.
+pub fn put_photo(
+    library: &Library,
+    collection: &CollectionName,
+    key: ItemKey,
+    bytes: &[u8],
+    tags: Vec<String>,
+) -> Result<Put, IngestError> {
+    let collection = open(library, collection, Kind::Photos)?;
+    let root = plan::root(&collection, RootKind::Api, API_ROOT, None)?;
+    put_photo_in(library, &collection, &root, key, bytes, tags, Urgency::Interactive)
+}
+
+/// Puts a photo into a root that is settled already.
+pub fn put_photo_in(
+    library: &Library,
+    collection: &Collection,
+    root: &RootRecord,
+    key: ItemKey,
+    bytes: &[u8],
+    tags: Vec<String>,
+    urgency: Urgency,
+) -> Result<Put, IngestError> {
+    let encoder = plan::encoder_for(library, collection, None, None, &Tracker::default())?;
+    let preprocess = encoder.about().preprocess().expect("a photo encoder has its preprocessing");
+    let limits = &library.photo_limits();
+    let prepared = limits
+        .check_bytes(bytes.len() as u64)
+        .and_then(|()| photos::prepare(collection, bytes, limits, preprocess))
+        .map_err(|source| IngestError::Photo { path: key.to_string(), source })?;
+    let before = collection.store().item(collection.id(), &key)?;
+    if before.as_ref().is_some_and(|b| b.content.as_ref() == Some(&prepared.content) && b.tags == tags) {
+        return Ok(Put::Unchanged);
+    }
+    let embedding = encoder.crops(std::slice::from_ref(&prepared.crop), urgency)?.remove(0);
+    let content = collection.store().put_blob(bytes)?;
+    let place = Place::Blob(content);
+    let item = photos::item(key, root.id, &prepared, embedding.vector, place, None, tags);
+    commit(collection, item, before.is_some())
+}
+
+/// Puts an FAQ entry under its id. Returns after the commit.
+///
+/// # Errors
+/// `faq.question_empty`, `faq.answer_empty`, `collection.*`, and what stops encoder or store.
+pub fn put_entry(
+    library: &Library,
+    collection: &CollectionName,
+    key: ItemKey,
+    entry: Entry,
+) -> Result<Put, IngestError> {
+    if text::normalise(&entry.question).is_empty() {
+        return Err(IngestError::EmptyQuestion);
+    }
+    if text::normalise(&entry.answer).is_empty() {
+        return Err(IngestError::EmptyAnswer);
+    }
+    let collection = open(library, collection, Kind::Faq)?;
+    let root = plan::root(&collection, RootKind::Api, API_ROOT, None)?;
+    let row = row_of(&key, entry);
+    let before = collection.store().item(collection.id(), &key)?;
+    if before.as_ref().is_some_and(|b| b.content == Some(table::content(&row))) {
+        return Ok(Put::Unchanged);
+    }
+    let language = Some(text::language(&row.question));
+    let encoder = plan::encoder_for(library, &collection, None, language, &Tracker::default())?;
+    let texts: Vec<&str> = table::texts(&row).collect();
+    let embeddings = encoder.texts(&texts, Role::Passage, Urgency::Interactive)?;
+    let mut vectors = embeddings.into_iter().map(|e| e.vector);
+    let item = table::item(key, root.id, &row, &mut vectors);
+    commit(&collection, item, before.is_some())
+}
+
+fn open(
+    library: &Library,
+    name: &CollectionName,
+    kind: Kind,
+) -> Result<std::sync::Arc<Collection>, IngestError> {
+    Target { name, kind, encoder: None, recipe: None }.open(library)
+}
+
+fn row_of(key: &ItemKey, entry: Entry) -> FaqRow {
+    let mut wordings: Vec<String> = Vec::new();
+    for wording in entry.wordings {
+        let known = wording == entry.question || wordings.contains(&wording);
+        if !known && !text::normalise(&wording).is_empty() {
+            wordings.push(wording);
+        }
+    }
+    FaqRow {
+        line: 1,
+        id: Some(key.to_string()),
+        question: entry.question,
+        answer: entry.answer,
+        language: entry.language,
+        tags: entry.tags,
+        wordings,
+        extra: serde_json::Map::new(),
+    }
+}
+
+fn commit(collection: &Collection, item: NewItem, there: bool) -> Result<Put, IngestError> {
+    collection.commit(&Batch { upserts: vec![item], deletes: Vec::new() })?;
+    Ok(if there { Put::Replaced } else { Put::Indexed })
+}

@@ -1,0 +1,190 @@
+//! What an import will do, settled before the first file is read: collection, encoder, root, prefix, recipe.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::IngestError;
+use super::{Request, Source, key};
+use crate::index::Recipe;
+use crate::library::{Collection, Library, LibraryError, LoadedEncoder, NewCollection, Tracker, Wanted};
+use crate::store::{RootKind, RootRecord, text_of_path};
+use crate::text::Language;
+use crate::types::{CollectionName, EncoderName, Kind};
+
+/// A settled import.
+pub struct Plan {
+    pub source: Source,
+    pub collection: Arc<Collection>,
+    pub root: RootRecord,
+    pub named: Option<EncoderName>,
+    pub prune: bool,
+    pub force: bool,
+    pub rehash: bool,
+}
+
+impl Plan {
+    pub fn make(library: &Library, request: &Request) -> Result<Self, IngestError> {
+        let source = source_of(library, request)?;
+        let prefix = request.prefix.as_deref().map(key::check_prefix).transpose()?;
+        let target = Target {
+            name: &request.collection,
+            kind: source.kind(),
+            encoder: request.encoder.as_ref(),
+            recipe: request.recipe,
+        };
+        let collection = target.open(library)?;
+        let (kind, path) = root_of(&source);
+        let root = remembered_root(&collection, kind, &path, prefix)?;
+        Ok(Self {
+            source,
+            collection,
+            root,
+            named: request.encoder.clone(),
+            prune: request.prune,
+            force: request.force,
+            rehash: request.rehash,
+        })
+    }
+}
+
+/// A collection to import into; made if it is not there.
+pub struct Target<'a> {
+    pub name: &'a CollectionName,
+    pub kind: Kind,
+    pub encoder: Option<&'a EncoderName>,
+    pub recipe: Option<Recipe>,
+}
+
+impl Target<'_> {
+    /// # Errors
+    /// `collection.kind` if it holds something else, `collection.other_encoder` if it has another encoder,
+    /// and what is wrong with encoder or recipe.
+    pub fn open(&self, library: &Library) -> Result<Arc<Collection>, IngestError> {
+        let collection = match library.collection(self.name) {
+            Ok(there) => {
+                self.check(&there)?;
+                there
+            }
+            Err(LibraryError::UnknownCollection { .. }) => library.create(&NewCollection {
+                name: self.name.clone(),
+                kind: self.kind,
+                encoder: self.encoder.cloned(),
+                recipe: self.recipe.unwrap_or(Recipe::Flat),
+            })?,
+            Err(e) => return Err(e.into()),
+        };
+        if let Some(recipe) = self.recipe {
+            collection.set_recipe(recipe)?;
+        }
+        Ok(collection)
+    }
+
+    fn check(&self, there: &Collection) -> Result<(), LibraryError> {
+        if there.kind() != self.kind {
+            let name = self.name.clone();
+            return Err(LibraryError::WrongKind { name, has: there.kind(), wanted: self.kind });
+        }
+        let record = there.record()?;
+        match (self.encoder, record.encoder) {
+            (Some(wanted), Some(has)) if *wanted != has && record.space.is_some() => {
+                Err(LibraryError::OtherEncoder {
+                    collection: self.name.clone(),
+                    has: has.to_string(),
+                    wanted: wanted.to_string(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The collection's own encoder, or the one that a new collection gets; its space becomes the collection's.
+pub fn encoder_for(
+    library: &Library,
+    collection: &Collection,
+    named: Option<&EncoderName>,
+    language: Option<Language>,
+    tracker: &Tracker,
+) -> Result<Arc<LoadedEncoder>, IngestError> {
+    let record = collection.record()?;
+    if record.space.is_some() {
+        return Ok(collection.encoder()?);
+    }
+    let wanted = Wanted { kind: collection.kind(), language, named: named.or(record.encoder.as_ref()) };
+    let encoder = library.encoder_for(wanted, tracker)?;
+    collection.set_encoder(encoder.about())?;
+    Ok(encoder)
+}
+
+/// Told by the path itself; a path that is gone may still be pruned if it is a root of the collection.
+fn source_of(library: &Library, request: &Request) -> Result<Source, IngestError> {
+    match Source::of(&request.path) {
+        Err(IngestError::Missing { path }) if request.prune => {
+            let name = root_name(&path);
+            let known = library.collection(&request.collection).ok().is_some_and(|c| {
+                let roots = c.store().roots(c.id()).unwrap_or_default();
+                roots.iter().any(|root| root.kind == RootKind::Folder && root.name == name)
+            });
+            if known { Ok(Source::Folder(path)) } else { Err(IngestError::Missing { path }) }
+        }
+        other => other,
+    }
+}
+
+/// What a collection remembers of a source: a photo's root is its folder.
+fn root_of(source: &Source) -> (RootKind, PathBuf) {
+    match source {
+        Source::Folder(path) => (RootKind::Folder, path.clone()),
+        Source::Photo(path) => {
+            let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+            (RootKind::Folder, full.parent().unwrap_or(Path::new("/")).to_owned())
+        }
+        Source::Table(path) => (RootKind::Table, path.clone()),
+    }
+}
+
+/// The canonical path as text; the same folder has the same name however it was typed.
+fn root_name(path: &Path) -> String {
+    let full = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
+    text_of_path(&full)
+}
+
+/// The root with the prefix given now, or the one it had.
+fn remembered_root(
+    collection: &Collection,
+    kind: RootKind,
+    path: &Path,
+    prefix: Option<String>,
+) -> Result<RootRecord, IngestError> {
+    root(collection, kind, &root_name(path), prefix)
+}
+
+/// The root of that name, made if it is new. A prefix given for a known root must be the one it has.
+pub fn root(
+    collection: &Collection,
+    kind: RootKind,
+    name: &str,
+    prefix: Option<String>,
+) -> Result<RootRecord, IngestError> {
+    let roots = collection.store().roots(collection.id())?;
+    let known = roots.into_iter().find(|root| root.kind == kind && root.name == name);
+    match known {
+        Some(root) if prefix.is_none() || prefix == root.prefix => Ok(root),
+        _ => Ok(collection.store().add_root(collection.id(), kind, name, prefix.as_deref())?),
+    }
+}
+
+/// Refuses keys that another root of the collection has already.
+pub fn refuse_collisions<'a>(
+    collection: &Collection,
+    root: &RootRecord,
+    keys: impl Iterator<Item = &'a crate::types::ItemKey>,
+) -> Result<(), IngestError> {
+    let keys: Vec<_> = keys.cloned().collect();
+    let taken = collection.store().owned_elsewhere(collection.id(), root.id, &keys)?;
+    let Some((key, owner)) = taken.first() else { return Ok(()) };
+    let roots = collection.store().roots(collection.id())?;
+    let other =
+        roots.into_iter().find(|r| Some(r.id) == *owner).map_or("another source".to_owned(), |r| r.name);
+    Err(IngestError::Collides { count: taken.len(), example: key.to_string(), other })
+}

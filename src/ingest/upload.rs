@@ -1,0 +1,203 @@
+//! Files that arrive one by one from a browser or a program: each is answered after its commit, all are one job.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::error::IngestError;
+use super::item::{Put, put_photo_in};
+use super::plan::{self, Target};
+use super::table::TableImport;
+use super::{Done, Reject, Report, is_table, key, outcome};
+use crate::library::{Collection, Library, Phase, Tracker, Urgency};
+use crate::photo::{self, Class};
+use crate::store::{JobId, NewJob, RootKind, RootRecord};
+use crate::types::{Coded, CollectionName, ItemKey, Kind};
+
+/// Root of files that were not picked as a folder.
+pub const LOOSE: &str = "uploads";
+
+/// An upload that hears nothing for so long is ended; what it brought stays.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The uploads under way.
+pub struct Uploads {
+    library: Arc<Library>,
+    open: Mutex<HashMap<JobId, Arc<Upload>>>,
+}
+
+/// What an upload is about.
+#[derive(Debug, Clone)]
+pub struct NewUpload {
+    pub collection: CollectionName,
+    pub kind: Kind,
+    /// The picked folder's name, or [`LOOSE`].
+    pub root: String,
+    pub prefix: Option<String>,
+    /// How many files will come; 0 if that is not known.
+    pub files: u64,
+}
+
+struct Upload {
+    collection: Arc<Collection>,
+    root: RootRecord,
+    tracker: Arc<Tracker>,
+    state: Mutex<State>,
+}
+
+struct State {
+    report: Report,
+    heard: Instant,
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Added {
+    Photo {
+        key: ItemKey,
+        put: Put,
+    },
+    Table {
+        report: Report,
+    },
+    /// No picture and no table; nothing is wrong with that.
+    Skipped {
+        path: String,
+    },
+}
+
+impl Uploads {
+    pub fn new(library: Arc<Library>) -> Self {
+        Self { library, open: Mutex::default() }
+    }
+
+    /// Opens an upload: a job that files are added to.
+    pub fn open(&self, new: &NewUpload) -> Result<JobId, IngestError> {
+        self.end_forgotten();
+        let prefix = new.prefix.as_deref().map(key::check_prefix).transpose()?;
+        let target = Target { name: &new.collection, kind: new.kind, encoder: None, recipe: None };
+        let collection = target.open(&self.library)?;
+        let root = plan::root(&collection, RootKind::Upload, &new.root, prefix)?;
+        let (id, tracker) = self.library.jobs().begin(&NewJob {
+            kind: "upload".to_owned(),
+            collection: Some(new.collection.clone()),
+            title: new.root.clone(),
+            params: serde_json::Value::Null,
+        })?;
+        tracker.begin(Phase::Indexing, new.files);
+        let state = Mutex::new(State { report: Report::default(), heard: Instant::now() });
+        self.lock().insert(id, Arc::new(Upload { collection, root, tracker, state }));
+        Ok(id)
+    }
+
+    /// Takes one file in; returns after the commit. A bad file is counted among the upload's rejects too.
+    ///
+    /// # Errors
+    /// `key.collides` if another root has the key, `photo.*`, `table.*`, `upload.unknown`.
+    pub fn add(&self, id: JobId, relative: &str, bytes: &[u8]) -> Result<Added, IngestError> {
+        let upload = self.lock().get(&id).cloned().ok_or(IngestError::UnknownUpload(id.0))?;
+        let added = upload.add(&self.library, relative, bytes);
+        upload.note(relative, &added);
+        added
+    }
+
+    /// Ends an upload with its report.
+    pub fn finish(&self, id: JobId) -> Result<Report, IngestError> {
+        let upload = self.lock().remove(&id).ok_or(IngestError::UnknownUpload(id.0))?;
+        upload.finish(&self.library, id)
+    }
+
+    fn end_forgotten(&self) {
+        let forgotten: Vec<(JobId, Arc<Upload>)> = {
+            let mut open = self.lock();
+            let old = |upload: &Arc<Upload>| upload.state().heard.elapsed() > PATIENCE;
+            open.extract_if(|_, upload| old(upload)).collect()
+        };
+        for (id, upload) in forgotten {
+            if let Err(e) = upload.finish(&self.library, id) {
+                tracing::warn!("upload {} could not be ended: {e}", id.0);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Arc<Upload>>> {
+        self.open.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Upload {
+    fn add(&self, library: &Library, relative: &str, bytes: &[u8]) -> Result<Added, IngestError> {
+        let name = key::key_of_upload(relative)?;
+        if self.collection.kind() == Kind::Faq {
+            return self.add_table(library, &name, bytes);
+        }
+        let class = match photo::classify(&name, &[]) {
+            Class::Other => photo::classify(&name, &bytes[..bytes.len().min(64)]),
+            by_name => by_name,
+        };
+        if class != Class::Picture {
+            return Ok(Added::Skipped { path: relative.to_owned() });
+        }
+        let key = key::with_prefix(self.root.prefix.as_deref(), &name)?;
+        plan::refuse_collisions(&self.collection, &self.root, std::iter::once(&key))?;
+        let put = put_photo_in(
+            library,
+            &self.collection,
+            &self.root,
+            key.clone(),
+            bytes,
+            Vec::new(),
+            Urgency::Bulk,
+        )?;
+        Ok(Added::Photo { key, put })
+    }
+
+    /// A table's entries belong to the table, so that another one beside it takes none of them away.
+    fn add_table(&self, library: &Library, name: &str, bytes: &[u8]) -> Result<Added, IngestError> {
+        if !is_table(name.as_ref()) {
+            let why = "an FAQ collection takes .csv and .jsonl".to_owned();
+            return Err(IngestError::NotTaken { path: name.to_owned(), why });
+        }
+        let root_name = format!("{}/{name}", self.root.name);
+        let root = plan::root(&self.collection, RootKind::Table, &root_name, self.root.prefix.clone())?;
+        let import = TableImport { library, collection: &self.collection, root: &root, named: None };
+        let report = import.run(bytes, name, &Tracker::default())?.report;
+        Ok(Added::Table { report })
+    }
+
+    fn note(&self, relative: &str, added: &Result<Added, IngestError>) {
+        let mut state = self.state();
+        state.heard = Instant::now();
+        self.tracker.advance(1);
+        let report = &mut state.report;
+        match added {
+            Ok(Added::Photo { put: Put::Indexed, .. }) => report.indexed += 1,
+            Ok(Added::Photo { put: Put::Replaced, .. }) => report.replaced += 1,
+            Ok(Added::Photo { put: Put::Unchanged, .. }) => report.unchanged += 1,
+            Ok(Added::Table { report: table }) => report.add(table),
+            Ok(Added::Skipped { .. }) => report.skipped += 1,
+            Err(e) => {
+                self.tracker.reject();
+                let (code, reason) = (e.code().to_owned(), e.to_string());
+                report.rejected.push(Reject { path: relative.to_owned(), code, reason });
+            }
+        }
+    }
+
+    fn finish(&self, library: &Library, id: JobId) -> Result<Report, IngestError> {
+        let built = self.collection.build_indexes(&self.tracker);
+        let report = self.state().report.clone();
+        library
+            .jobs()
+            .end(id, outcome(Done { report: report.clone(), cancelled: self.tracker.cancelled() }))?;
+        built?;
+        Ok(report)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}

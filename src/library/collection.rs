@@ -1,0 +1,209 @@
+//! One collection: its items, its snapshot, and the one way to change it.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+
+use super::encoders::LoadedEncoder;
+use super::snapshot::Snapshot;
+use super::{LibraryError, Shared};
+use crate::encoder::Encoder;
+use crate::index::Recipe;
+use crate::store::{
+    Batch, CollectionId, CollectionRecord, Committed, Filter, Item, RootRecord, SpaceRecord, Store,
+};
+use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
+
+/// A collection of an open library.
+pub struct Collection {
+    pub(super) shared: Arc<Shared>,
+    id: CollectionId,
+    name: CollectionName,
+    kind: Kind,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held from commit to the publishing of its snapshot, so that snapshots follow the order of commits.
+    writing: Mutex<()>,
+}
+
+/// What a person wants to know of a collection.
+#[derive(Debug, Clone, Serialize)]
+pub struct CollectionInfo {
+    pub name: CollectionName,
+    pub kind: Kind,
+    pub items: u64,
+    pub vectors: u64,
+    pub encoder: Option<EncoderName>,
+    pub dim: Option<Dim>,
+    /// What was asked for.
+    pub recipe: Recipe,
+    /// What a search uses now.
+    pub index: String,
+    pub roots: Vec<RootInfo>,
+    /// Of vectors on disk.
+    pub bytes: u64,
+    /// RFC 3339.
+    pub created: String,
+}
+
+/// Where items of a collection came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct RootInfo {
+    pub kind: &'static str,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+impl From<RootRecord> for RootInfo {
+    fn from(root: RootRecord) -> Self {
+        Self { kind: root.kind.as_str(), name: root.name, prefix: root.prefix }
+    }
+}
+
+impl Collection {
+    pub(super) fn open(shared: Arc<Shared>, record: &CollectionRecord) -> Result<Self, LibraryError> {
+        let segments = shared.store.segments(record.id)?;
+        let live = shared.store.live(record.id)?;
+        let snapshot = Snapshot::new(segments, &live);
+        Ok(Self {
+            id: record.id,
+            name: record.name.clone(),
+            kind: record.kind,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            writing: Mutex::default(),
+            shared,
+        })
+    }
+
+    pub fn id(&self) -> CollectionId {
+        self.id
+    }
+    pub fn name(&self) -> &CollectionName {
+        &self.name
+    }
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+    /// Where rows, items and roots are read; writes go through [`Self::commit`].
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// What is on disk of it now.
+    pub fn record(&self) -> Result<CollectionRecord, LibraryError> {
+        self.store()
+            .collection(&self.name)?
+            .ok_or_else(|| LibraryError::UnknownCollection { name: self.name.clone(), known: Vec::new() })
+    }
+
+    pub fn recipe(&self) -> Result<Recipe, LibraryError> {
+        Ok(self.record()?.recipe.parse()?)
+    }
+
+    pub fn info(&self) -> Result<CollectionInfo, LibraryError> {
+        let record = self.record()?;
+        let snapshot = self.snapshot();
+        let roots = self.store().roots(self.id)?;
+        Ok(CollectionInfo {
+            name: record.name,
+            kind: record.kind,
+            items: record.items,
+            vectors: snapshot.rows() as u64,
+            encoder: record.encoder,
+            dim: record.space.as_ref().map(|space| space.dim),
+            recipe: record.recipe.parse()?,
+            index: snapshot.index_name(),
+            roots: roots.into_iter().map(RootInfo::from).collect(),
+            bytes: snapshot.segments().map(|s| s.bytes()).sum(),
+            created: jiff::Timestamp::from_millisecond(record.created).unwrap_or_default().to_string(),
+        })
+    }
+
+    /// What readers see now; keep it for the length of one search.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Makes a batch durable, then visible. Returning is the acknowledgement.
+    pub fn commit(&self, batch: &Batch) -> Result<Committed, LibraryError> {
+        let _turn = self.writing.lock().expect("no holder of this lock panics");
+        let committed = self.store().commit(self.id, batch)?;
+        self.snapshot.store(Arc::new(self.snapshot.load().after(&committed)));
+        Ok(committed)
+    }
+
+    /// Publishes another view of the same rows (an index came or went).
+    pub(super) fn publish(&self, change: impl FnOnce(&Snapshot) -> Option<Snapshot>) {
+        let _turn = self.writing.lock().expect("no holder of this lock panics");
+        if let Some(next) = change(&self.snapshot.load()) {
+            self.snapshot.store(Arc::new(next));
+        }
+    }
+
+    /// The collection's encoder, loaded, and certain to make vectors of the collection's space.
+    pub fn encoder(&self) -> Result<Arc<LoadedEncoder>, LibraryError> {
+        let record = self.record()?;
+        let Some(name) = record.encoder else {
+            return Err(LibraryError::NoEncoderYet { collection: self.name.clone() });
+        };
+        // A space's id was made by an encoder, so it is one.
+        let space = record.space.and_then(|space| space.id.parse().ok());
+        self.shared.encoders.get(&name, space.as_ref())
+    }
+
+    pub fn get(&self, key: &ItemKey) -> Result<Item, LibraryError> {
+        self.store()
+            .item(self.id, key)?
+            .ok_or_else(|| LibraryError::UnknownItem { collection: self.name.clone(), key: key.clone() })
+    }
+
+    /// Items in the order of their keys, those behind `after`.
+    pub fn list(
+        &self,
+        filter: &Filter,
+        after: Option<&ItemKey>,
+        limit: usize,
+    ) -> Result<Vec<Item>, LibraryError> {
+        Ok(self.store().list(self.id, filter, after, limit)?)
+    }
+
+    /// Takes items out; unknown keys count nothing. Returns how many went.
+    pub fn delete(&self, keys: &[ItemKey]) -> Result<u64, LibraryError> {
+        let batch = Batch { upserts: Vec::new(), deletes: keys.to_vec() };
+        Ok(self.commit(&batch)?.deleted)
+    }
+
+    /// Asks for another index; it is built at the end of the next import.
+    ///
+    /// # Errors
+    /// `recipe.dimension` if it cannot be for this collection's vectors.
+    pub fn set_recipe(&self, recipe: Recipe) -> Result<(), LibraryError> {
+        let record = self.record()?;
+        if let Some(space) = record.space {
+            recipe.check_dim(space.dim)?;
+        }
+        if record.recipe != recipe.to_string() {
+            self.store().set_recipe(self.id, &recipe.to_string())?;
+            self.publish(|now| Some(now.without_indexes()));
+        }
+        Ok(())
+    }
+
+    /// Settles what makes this collection's vectors.
+    pub fn set_encoder(&self, encoder: &Encoder) -> Result<(), LibraryError> {
+        let space = encoder.space();
+        let descriptor = serde_json::to_value(space).expect("a space has a JSON form");
+        let record = SpaceRecord { id: encoder.space_id().to_string(), descriptor, dim: encoder.dim() };
+        Ok(self.store().set_encoder(self.id, encoder.name(), &record)?)
+    }
+
+    /// How many parts have no vector, because their segment is shorter than it should be.
+    pub fn lost_vectors(&self) -> Result<usize, LibraryError> {
+        Ok(self.store().lost_vectors(self.id)?.len())
+    }
+
+    pub fn tags(&self) -> Result<Vec<(String, u64)>, LibraryError> {
+        Ok(self.store().tags(self.id)?)
+    }
+}

@@ -1,0 +1,84 @@
+//! The loaded encoders: each loaded once at first use, shared, one encode at a time with people first.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::LibraryError;
+use super::turnstile::{Turnstile, Urgency};
+use crate::encoder::{Catalog, Embedding, Encoder, EncoderError, Role};
+use crate::photo::Crop;
+use crate::text;
+use crate::types::{EncoderName, SpaceId};
+
+type Slot = Arc<Mutex<Option<Arc<LoadedEncoder>>>>;
+
+/// Encoders by name, loaded at first use.
+pub struct Encoders {
+    catalog: Catalog,
+    slots: Mutex<HashMap<(EncoderName, Option<SpaceId>), Slot>>,
+    turnstile: Arc<Turnstile>,
+}
+
+/// An encoder in memory, behind the turnstile that all of them share.
+pub struct LoadedEncoder {
+    encoder: Encoder,
+    turnstile: Arc<Turnstile>,
+}
+
+impl Encoders {
+    pub fn new(catalog: Catalog) -> Self {
+        Self { catalog, slots: Mutex::default(), turnstile: Arc::default() }
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The encoder of that name, and of that space where one is told; loading it from disk may take a second.
+    /// Never touches the network.
+    pub fn get(
+        &self,
+        name: &EncoderName,
+        space: Option<&SpaceId>,
+    ) -> Result<Arc<LoadedEncoder>, LibraryError> {
+        let slot = {
+            let mut slots = self.slots.lock().expect("no holder of this lock panics");
+            slots.entry((name.clone(), space.cloned())).or_default().clone()
+        };
+        // Held while loading: a second asker waits for the first one's encoder instead of loading its own.
+        let mut loaded = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(encoder) = &*loaded {
+            return Ok(encoder.clone());
+        }
+        let encoder = match space {
+            Some(space) => self.catalog.load_in(name, space)?,
+            None => self.catalog.load(name)?,
+        };
+        let encoder = Arc::new(LoadedEncoder { encoder, turnstile: self.turnstile.clone() });
+        *loaded = Some(encoder.clone());
+        Ok(encoder)
+    }
+}
+
+impl LoadedEncoder {
+    /// What it is; encoding goes through [`Self::texts`] and [`Self::crops`].
+    pub fn about(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    pub fn texts(
+        &self,
+        texts: &[&str],
+        role: Role,
+        urgency: Urgency,
+    ) -> Result<Vec<Embedding>, EncoderError> {
+        // The same for what is kept and what is asked, so that stray white space never tells them apart.
+        let texts: Vec<String> = texts.iter().map(|text| text::normalise(text)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        self.turnstile.pass(urgency, || self.encoder.encode_texts(&texts, role))
+    }
+
+    pub fn crops(&self, crops: &[Crop], urgency: Urgency) -> Result<Vec<Embedding>, EncoderError> {
+        self.turnstile.pass(urgency, || self.encoder.encode_crops(crops))
+    }
+}

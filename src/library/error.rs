@@ -1,0 +1,104 @@
+//! What can go wrong between a data folder and a collection.
+
+use crate::encoder::EncoderError;
+use crate::index::{IndexError, RecipeError};
+use crate::photo::PhotoError;
+use crate::store::StoreError;
+use crate::types::{Coded, CollectionName, Fault, ItemKey, Kind};
+
+/// Why a library cannot do what was asked. Faults of the crafts below pass through with their own codes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    #[error("there is no collection {name}{}; create it by indexing into it", list(.known))]
+    UnknownCollection { name: CollectionName, known: Vec<CollectionName> },
+    #[error("collection {name} exists already; choose another name, or index into it")]
+    CollectionExists { name: CollectionName },
+    #[error("collection {name} holds {has}, not {wanted}; choose another collection")]
+    WrongKind { name: CollectionName, has: Kind, wanted: Kind },
+    #[error("collection {collection} has no item {key:?}; list its items to see their keys")]
+    UnknownItem { collection: CollectionName, key: ItemKey },
+    #[error("collection {collection} has no encoder yet; index something into it first")]
+    NoEncoderYet { collection: CollectionName },
+    #[error(
+        "collection {collection} was encoded with {has}, and {wanted} makes other vectors; make a new collection for {wanted}"
+    )]
+    OtherEncoder { collection: CollectionName, has: String, wanted: String },
+    #[error("there is no job {0}; see the list of jobs")]
+    UnknownJob(i64),
+    #[error("{path}: cannot be read ({source}); is the original still there?")]
+    Original { path: String, source: std::io::Error },
+    #[error(
+        "this needs the data folder to be open for writing; stop the program that holds it, or use its address"
+    )]
+    ReadOnly,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+}
+
+fn list(names: &[CollectionName]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = names.iter().map(CollectionName::as_str).collect();
+    format!(" (there is {})", names.join(", "))
+}
+
+impl LibraryError {
+    fn craft(&self) -> Option<&dyn Coded> {
+        match self {
+            Self::Store(e) => Some(e),
+            Self::Encoder(e) => Some(e),
+            Self::Index(e) => Some(e),
+            Self::Recipe(e) => Some(e),
+            Self::Photo(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl Coded for LibraryError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownCollection { .. } => "collection.unknown",
+            Self::CollectionExists { .. } => "collection.exists",
+            Self::WrongKind { .. } => "collection.kind",
+            Self::UnknownItem { .. } => "item.unknown",
+            Self::NoEncoderYet { .. } => "collection.no_encoder",
+            Self::OtherEncoder { .. } => "collection.other_encoder",
+            Self::UnknownJob(_) => "job.unknown",
+            Self::Original { .. } => "photo.original",
+            Self::ReadOnly => "library.read_only",
+            _ => self.craft().map_or("library.unknown", Coded::code),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::UnknownCollection { .. } | Self::UnknownItem { .. } | Self::UnknownJob(_) => {
+                Fault::NotFound
+            }
+            Self::CollectionExists { .. } | Self::OtherEncoder { .. } => Fault::Conflict,
+            Self::WrongKind { .. } => Fault::Input,
+            Self::NoEncoderYet { .. } | Self::ReadOnly => Fault::Unavailable,
+            Self::Original { .. } => Fault::NotFound,
+            _ => self.craft().map_or(Fault::Internal, Coded::fault),
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::UnknownCollection { .. } | Self::WrongKind { .. } => Some("collection"),
+            Self::OtherEncoder { .. } => Some("encoder"),
+            _ => self.craft().and_then(Coded::field),
+        }
+    }
+}
