@@ -101,7 +101,7 @@ fn encoder(
     name: &EncoderName,
     given: Modality,
 ) -> Result<std::sync::Arc<LoadedEncoder>, Problem> {
-    let encoder = app.library().encoders().get(name)?;
+    let encoder = app.library().encoders().get(name, None)?;
     match encoder.about().modality() {
         reads if reads == given => Ok(encoder),
         reads => Err(EncoderError::WrongModality { encoder: name.clone(), reads, given }.into()),

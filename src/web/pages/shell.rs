@@ -29,6 +29,11 @@ impl Shell {
         Self { l: prefs.lang, theme: prefs.theme, token, here: "", strip: None, prefs }
     }
 
+    /// The language by value: templates pass fields by reference.
+    pub fn l(&self) -> Lang {
+        self.l
+    }
+
     pub fn asset(&self, name: &str) -> String {
         assets::url(name)
     }
