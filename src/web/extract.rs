@@ -90,7 +90,8 @@ fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
             p if p == name || p.ends_with(&format!(".{name}")) => p.to_owned(),
             p => format!("{p}.{name}"),
         };
-        let code = if field.starts_with("filter.") { "filter.unknown_field" } else { "request.unknown_field" };
+        let code =
+            if field.starts_with("filter.") { "filter.unknown_field" } else { "request.unknown_field" };
         return Problem::input(code, field, format!("{said}; remove or correct it"));
     }
     let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", format!("{said}; correct it"));

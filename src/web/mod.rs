@@ -86,7 +86,10 @@ impl App {
     }
 
     /// Runs a person's question off the server's own threads.
-    async fn work<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+    async fn work<T, E>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
     where
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
@@ -96,7 +99,10 @@ impl App {
     }
 
     /// Runs an upload's work off the server's own threads, in a line of its own.
-    async fn bulk<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+    async fn bulk<T, E>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
     where
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
@@ -151,7 +157,8 @@ async fn hurry(request: Request, next: Next) -> Response {
     match tokio::time::timeout(PATIENCE, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail = "no answer was ready in time; try again, or see the jobs that keep this machine busy";
+            let detail =
+                "no answer was ready in time; try again, or see the jobs that keep this machine busy";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.slow", detail).into_response()
         }
     }

@@ -86,7 +86,8 @@ impl Parts {
 }
 
 fn broken(e: MultipartError) -> Problem {
-    let code = if e.status() == StatusCode::PAYLOAD_TOO_LARGE { "request.too_large" } else { "request.multipart" };
+    let code =
+        if e.status() == StatusCode::PAYLOAD_TOO_LARGE { "request.too_large" } else { "request.multipart" };
     Problem::new(e.status(), code, format!("{}; send the form again", e.body_text()))
 }
 

@@ -90,17 +90,14 @@ fn photos(app: &App, name: &EncoderName, files: &[File]) -> Result<Vec<Vectored>
         limits.check_bytes(file.bytes.len() as u64)?;
         Ok(preprocess.apply(&photo::decode(&file.bytes, &limits)?.pixels))
     };
-    let crops = files.iter().map(|file| crop(file).map_err(|e: photo::PhotoError| Problem::from(e).at("photo")));
+    let crops =
+        files.iter().map(|file| crop(file).map_err(|e: photo::PhotoError| Problem::from(e).at("photo")));
     let crops = crops.collect::<Result<Vec<_>, Problem>>()?;
     let vectors = encoder.crops(&crops, Urgency::Interactive)?;
     Ok(files.iter().zip(vectors).map(|(file, e)| Vectored::of(file.name.clone(), e)).collect())
 }
 
-fn encoder(
-    app: &App,
-    name: &EncoderName,
-    given: Modality,
-) -> Result<std::sync::Arc<LoadedEncoder>, Problem> {
+fn encoder(app: &App, name: &EncoderName, given: Modality) -> Result<std::sync::Arc<LoadedEncoder>, Problem> {
     let encoder = app.library().encoders().get(name, None)?;
     match encoder.about().modality() {
         reads if reads == given => Ok(encoder),

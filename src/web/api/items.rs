@@ -163,17 +163,26 @@ impl Given {
             form.only(&["photo", "tags"])?;
             let tags = form.all("tags").filter(|t| !t.is_empty()).map(str::to_owned).collect();
             let Some(photo) = form.files.pop() else {
-                return Err(Problem::input("request.field", "photo", "there is no photo in this form; add the file"));
+                return Err(Problem::input(
+                    "request.field",
+                    "photo",
+                    "there is no photo in this form; add the file",
+                ));
             };
             return Ok(Self::Photo(photo.bytes, tags));
         }
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let is_json = kind.starts_with("application/json");
         let bytes = Bytes::from_request(request, app)
             .await
             .map_err(|e| Problem::new(e.status(), "request.body", format!("{}; send less", e.body_text())))?;
         // A body without a type that begins like an object is an entry: no picture begins so.
         let looks_json = bytes.trim_ascii_start().first() == Some(&b'{');
-        if is_json || looks_json { json(&bytes).map(Self::Entry) } else { Ok(Self::Photo(bytes.into(), Vec::new())) }
+        if is_json || looks_json {
+            json(&bytes).map(Self::Entry)
+        } else {
+            Ok(Self::Photo(bytes.into(), Vec::new()))
+        }
     }
 }

@@ -80,7 +80,9 @@ pub async fn events(State(app): State<App>, Path(id): Path<i64>) -> Result<Respo
     app.work(move |app| app.library().jobs().get(id)).await?;
     let mut last = String::new();
     let response = sse::stream(&app, move |app| {
-        let Ok(view) = app.library().jobs().get(id) else { return sse::Look { events: Vec::new(), last: true } };
+        let Ok(view) = app.library().jobs().get(id) else {
+            return sse::Look { events: Vec::new(), last: true };
+        };
         let text = serde_json::to_string(&view).unwrap_or_default();
         let mut events = Vec::new();
         if text != last {

@@ -18,7 +18,10 @@ use super::App;
 pub fn quick() -> Router<App> {
     let v1 = Router::new()
         .route("/collections", get(collections::list).post(collections::create))
-        .route("/collections/{c}", get(collections::get).delete(collections::delete).patch(collections::change))
+        .route(
+            "/collections/{c}",
+            get(collections::get).delete(collections::delete).patch(collections::change),
+        )
         .route("/collections/{c}/index", post(collections::index))
         .route("/collections/{c}/search", post(search::search))
         .route("/collections/{c}/ask", post(search::ask))

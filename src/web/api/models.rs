@@ -33,13 +33,17 @@ pub async fn pull(
 /// # Errors
 /// `encoder.unknown` for a name without a card.
 pub fn start_pull(app: &App, name: EncoderName) -> Result<JobId, Problem> {
-    app.library().catalog().find(&name)?;
+    if !app.library().catalog().list().iter().any(|entry| entry.name == name) {
+        let detail = format!("there is no encoder {name}; see the list of encoders");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "encoder.unknown", detail));
+    }
     let job =
         NewJob { kind: "pull".to_owned(), collection: None, title: name.to_string(), params: Value::Null };
     let library = app.0.library.clone();
-    let id = app.library().jobs().start(Lane::Pull, &job, move |tracker| match library.pull(&name, tracker) {
-        Ok(()) => Outcome::Done { report: Value::Null, rejects: Vec::new() },
-        Err(e) => Outcome::Failed(JobError::of(&e)),
-    })?;
+    let id =
+        app.library().jobs().start(Lane::Pull, &job, move |tracker| match library.pull(&name, tracker) {
+            Ok(()) => Outcome::Done { report: Value::Null, rejects: Vec::new() },
+            Err(e) => Outcome::Failed(JobError::of(&e)),
+        })?;
     Ok(id)
 }

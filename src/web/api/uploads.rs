@@ -81,7 +81,12 @@ pub async fn finish(State(app): State<App>, Path(id): Path<i64>) -> Result<Answe
 }
 
 /// Opens, adds and finishes.
-pub fn whole(app: &App, name: &CollectionName, kind: Option<Kind>, form: &Parts) -> Result<Finished, Problem> {
+pub fn whole(
+    app: &App,
+    name: &CollectionName,
+    kind: Option<Kind>,
+    form: &Parts,
+) -> Result<Finished, Problem> {
     let text = |name: &str| form.field(name).map(|text| text.trim().to_owned());
     let picked = form.files.iter().find_map(|file| file.name.split_once('/')).map(|(folder, _)| folder);
     let tables = form.files.iter().all(|file| crate::ingest::is_table(file.name.as_ref()));

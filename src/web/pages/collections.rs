@@ -81,7 +81,12 @@ pub async fn show(State(app): State<App>, prefs: Prefs) -> Result<CollectionsPag
     app.work(move |app| page(app, prefs, None, String::new())).await
 }
 
-fn page(app: &App, prefs: Prefs, problem: Option<Problem>, typed: String) -> Result<CollectionsPage, Problem> {
+fn page(
+    app: &App,
+    prefs: Prefs,
+    problem: Option<Problem>,
+    typed: String,
+) -> Result<CollectionsPage, Problem> {
     let l = prefs.lang;
     let list = app.library().collections()?.into_iter().map(CollectionCard::from).collect();
     let choice = |entry: crate::encoder::Entry| EncoderChoice {
@@ -120,7 +125,11 @@ impl NewForm {
 }
 
 /// `POST /collections`
-pub async fn create(State(app): State<App>, prefs: Prefs, Form(form): Form<NewForm>) -> Result<Response, Problem> {
+pub async fn create(
+    State(app): State<App>,
+    prefs: Prefs,
+    Form(form): Form<NewForm>,
+) -> Result<Response, Problem> {
     app.work(move |app| {
         let made = form.parse().and_then(|new| {
             app.library().create(&new)?;

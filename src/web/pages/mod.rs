@@ -64,7 +64,9 @@ pub async fn draw_problems(State(app): State<App>, request: Request, next: Next)
     let person = wants_page(request.headers()) && !request.uri().path().starts_with("/api/");
     let prefs = person.then(|| Prefs::of(request.headers(), request.uri()));
     let response = next.run(request).await;
-    let (Some(prefs), Some(problem)) = (prefs, response.extensions().get::<Problem>()) else { return response };
+    let (Some(prefs), Some(problem)) = (prefs, response.extensions().get::<Problem>()) else {
+        return response;
+    };
     let page = trouble::ErrorPage { s: Shell::bare(&app, prefs), problem: problem.clone() };
     (problem.status, page).into_response()
 }

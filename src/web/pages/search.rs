@@ -125,7 +125,9 @@ impl SearchPage {
         let Some(chosen) = chosen else {
             let found = match asked.c.parse::<CollectionName>() {
                 Err(e) if !asked.c.is_empty() => Found::Failed(e.into()),
-                Ok(name) => Found::Failed(app.library().collection(&name).err().map_or_else(Problem::internal, Into::into)),
+                Ok(name) => Found::Failed(
+                    app.library().collection(&name).err().map_or_else(Problem::internal, Into::into),
+                ),
                 Err(_) => Found::Nothing,
             };
             let form = AskForm::new(&collections, None, &asked, Vec::new());
@@ -269,9 +271,16 @@ impl AskForm {
         tags: Vec<(String, u64)>,
     ) -> Self {
         let is_chosen = |c: &CollectionInfo| chosen.is_some_and(|chosen| chosen.name == c.name);
-        let choice =
-            |c: &CollectionInfo| Choice { name: c.name.to_string(), items: format::number(c.items), chosen: is_chosen(c) };
-        let tag = |(name, count): (String, u64)| Tag { chosen: name == asked.tag, name, count: format::number(count) };
+        let choice = |c: &CollectionInfo| Choice {
+            name: c.name.to_string(),
+            items: format::number(c.items),
+            chosen: is_chosen(c),
+        };
+        let tag = |(name, count): (String, u64)| Tag {
+            chosen: name == asked.tag,
+            name,
+            count: format::number(count),
+        };
         let some = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
         Self {
             collections: all.iter().map(choice).collect(),
