@@ -118,6 +118,8 @@ function attach(form) {
         }
       }
     } catch (error) {
+      // A stopped upload takes no more files; that is no fault of this one.
+      if (running.stopped) return;
       if (error.code === "key.collides" || !error.status || error.status >= 500) throw error;
       reject(list, { path, code: error.code, reason: error.message });
     }

@@ -1,0 +1,139 @@
+//! Collections: list, make, look at, change, delete, and index something of this machine into one.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::index::Recipe;
+use crate::ingest::{self, Request, Source};
+use crate::library::{CollectionInfo, NewCollection};
+use crate::types::{CollectionName, EncoderName, Kind};
+use crate::web::App;
+use crate::web::extract::{Json, Path};
+use crate::web::problem::Problem;
+
+/// `GET /collections`
+pub async fn list(State(app): State<App>) -> Result<Answer<Vec<CollectionInfo>>, Problem> {
+    Ok(Answer(app.work(|app| app.library().collections()).await?))
+}
+
+/// The body of a new collection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    name: CollectionName,
+    kind: Kind,
+    #[serde(default)]
+    encoder: Option<EncoderName>,
+    #[serde(default)]
+    recipe: Option<Recipe>,
+}
+
+/// `POST /collections`
+pub async fn create(
+    State(app): State<App>,
+    Json(new): Json<New>,
+) -> Result<(StatusCode, Answer<CollectionInfo>), Problem> {
+    let recipe = new.recipe.unwrap_or(Recipe::Flat);
+    let new = NewCollection { name: new.name, kind: new.kind, encoder: new.encoder, recipe };
+    let info = app.work(move |app| app.library().create(&new)?.info()).await?;
+    Ok((StatusCode::CREATED, Answer(info)))
+}
+
+/// `GET /collections/{c}`
+pub async fn get(State(app): State<App>, Path(c): Path<String>) -> Result<Answer<CollectionInfo>, Problem> {
+    let name: CollectionName = c.parse()?;
+    Ok(Answer(app.work(move |app| app.library().collection(&name)?.info()).await?))
+}
+
+/// `DELETE /collections/{c}`
+pub async fn delete(State(app): State<App>, Path(c): Path<String>) -> Result<StatusCode, Problem> {
+    let name: CollectionName = c.parse()?;
+    app.work(move |app| app.library().drop_collection(&name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What can be changed of a collection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    recipe: Recipe,
+}
+
+/// `PATCH /collections/{c}`
+pub async fn change(
+    State(app): State<App>,
+    Path(c): Path<String>,
+    Json(change): Json<Change>,
+) -> Result<Answer<CollectionInfo>, Problem> {
+    let name: CollectionName = c.parse()?;
+    let info = app
+        .work(move |app| {
+            let collection = app.library().collection(&name)?;
+            collection.set_recipe(change.recipe)?;
+            collection.info()
+        })
+        .await?;
+    Ok(Answer(info))
+}
+
+/// The body of an import of something of this machine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// May repeat the name in the URL.
+    #[serde(default)]
+    collection: Option<CollectionName>,
+    path: std::path::PathBuf,
+    #[serde(default)]
+    prefix: Option<String>,
+    #[serde(default)]
+    encoder: Option<EncoderName>,
+    #[serde(default)]
+    recipe: Option<Recipe>,
+    #[serde(default)]
+    prune: bool,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    rehash: bool,
+}
+
+/// `POST /collections/{c}/index`
+pub async fn index(
+    State(app): State<App>,
+    Path(c): Path<String>,
+    Json(import): Json<Import>,
+) -> Result<(StatusCode, Answer<Value>), Problem> {
+    let name: CollectionName = c.parse()?;
+    if import.collection.as_ref().is_some_and(|other| *other != name) {
+        let detail = "the body names another collection than the address; leave it out";
+        return Err(Problem::input("request.collection", "collection", detail));
+    }
+    if !import.path.is_absolute() {
+        let detail = "the server does not know the folder that you are in; give an absolute path";
+        return Err(Problem::input("path.relative", "path", detail));
+    }
+    let request = Request {
+        collection: name,
+        path: import.path,
+        prefix: import.prefix,
+        encoder: import.encoder,
+        recipe: import.recipe,
+        prune: import.prune,
+        force: import.force,
+        rehash: import.rehash,
+    };
+    let job = app
+        .work(move |app| {
+            // What is not there is told at once, unless it is to be pruned.
+            if !request.prune {
+                Source::of(&request.path)?;
+            }
+            ingest::start(&app.0.library, request)
+        })
+        .await?;
+    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+}

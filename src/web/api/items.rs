@@ -1,0 +1,188 @@
+//! Items of a collection: list, look at, put, delete.
+
+use std::collections::BTreeMap;
+
+use axum::Json as Answer;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ingest::{self, Entry, Put};
+use crate::store::{Body, Filter, Item};
+use crate::types::{CollectionName, ItemKey, Kind};
+use crate::web::App;
+use crate::web::extract::{Path, Query, is_multipart, json};
+use crate::web::multipart::Parts;
+use crate::web::problem::Problem;
+
+/// Items listed at once.
+const LIMIT: usize = 100;
+const MOST: usize = 1000;
+
+/// An item as JSON.
+#[derive(Debug, Serialize)]
+pub struct ItemJson {
+    key: ItemKey,
+    kind: Kind,
+    tags: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    extra: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    #[serde(flatten)]
+    body: BodyJson,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum BodyJson {
+    Photo { width: u32, height: u32, format: String, bytes: u64 },
+    Faq { question: String, answer: String, language: String, wordings: Vec<String> },
+}
+
+impl From<Item> for ItemJson {
+    fn from(item: Item) -> Self {
+        let content = item.content.as_ref().map(ToString::to_string);
+        let (kind, body) = match item.body {
+            Body::Photo { width, height, format, bytes, .. } => {
+                (Kind::Photos, BodyJson::Photo { width, height, format, bytes })
+            }
+            Body::Faq { question, answer, language } => {
+                let texts = item.parts.into_iter().filter_map(|part| part.text);
+                let wordings = texts.filter(|text| *text != question).collect();
+                (Kind::Faq, BodyJson::Faq { question, answer, language, wordings })
+            }
+        };
+        let content = content.filter(|_| kind == Kind::Photos);
+        Self { key: item.key, kind, tags: item.tags, extra: item.extra, content, body }
+    }
+}
+
+/// Which items are listed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    tag: Option<String>,
+    #[serde(default)]
+    path_prefix: Option<String>,
+}
+
+/// A page of items; `next` goes into `after` for the next one.
+#[derive(Debug, Serialize)]
+pub struct Listing {
+    items: Vec<ItemJson>,
+    next: Option<ItemKey>,
+}
+
+/// `GET /collections/{c}/items`
+pub async fn list(
+    State(app): State<App>,
+    Path(c): Path<String>,
+    Query(listed): Query<Listed>,
+) -> Result<Answer<Listing>, Problem> {
+    let name: CollectionName = c.parse()?;
+    let limit = listed.limit.unwrap_or(LIMIT);
+    if limit == 0 || limit > MOST {
+        let detail = format!("limit is {limit}; ask for 1 to {MOST} items");
+        return Err(Problem::input("request.limit", "limit", detail));
+    }
+    let after = listed.after.map(ItemKey::try_from).transpose()?;
+    let filter = Filter { tags: listed.tag.into_iter().collect(), path_prefix: listed.path_prefix };
+    let mut items = app
+        .work(move |app| app.library().collection(&name)?.list(&filter, after.as_ref(), limit + 1))
+        .await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|item| item.key.clone());
+    Ok(Answer(Listing { items: items.into_iter().map(ItemJson::from).collect(), next }))
+}
+
+/// `GET /collections/{c}/items/{key}`
+pub async fn get(
+    State(app): State<App>,
+    Path((c, key)): Path<(String, String)>,
+) -> Result<Answer<ItemJson>, Problem> {
+    let (name, key): (CollectionName, ItemKey) = (c.parse()?, key.parse()?);
+    let item = app.work(move |app| app.library().collection(&name)?.get(&key)).await?;
+    Ok(Answer(item.into()))
+}
+
+/// `DELETE /collections/{c}/items/{key}`
+pub async fn delete(
+    State(app): State<App>,
+    Path((c, key)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let (name, key): (CollectionName, ItemKey) = (c.parse()?, key.parse()?);
+    app.work(move |app| {
+        let collection = app.library().collection(&name)?;
+        // An unknown key is told, not passed over.
+        collection.get(&key)?;
+        collection.delete(&[key])
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PUT /collections/{c}/items/{key}`: an entry as JSON, or a photo: a form with `photo` and `tags`, or its bytes alone.
+pub async fn put(
+    State(app): State<App>,
+    Path((c, key)): Path<(String, String)>,
+    request: Request,
+) -> Result<(StatusCode, Answer<BTreeMap<&'static str, Value>>), Problem> {
+    let (name, key): (CollectionName, ItemKey) = (c.parse()?, key.parse()?);
+    let given = Given::receive(request, &app).await?;
+    let (target, item) = (name, key.clone());
+    let put = app
+        .work(move |app| match given {
+            Given::Entry(entry) => ingest::put_entry(app.library(), &target, item, entry),
+            Given::Photo(bytes, tags) => ingest::put_photo(app.library(), &target, item, &bytes, tags),
+        })
+        .await?;
+    let status = if put == Put::Indexed { StatusCode::CREATED } else { StatusCode::OK };
+    let outcome = serde_json::to_value(put).unwrap_or_default();
+    Ok((status, Answer(BTreeMap::from([("key", Value::from(key.as_str())), ("outcome", outcome)]))))
+}
+
+/// What is to be put.
+enum Given {
+    Entry(Entry),
+    Photo(Vec<u8>, Vec<String>),
+}
+
+impl Given {
+    async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
+        if is_multipart(request.headers()) {
+            let mut form = Parts::from_request(request, app).await?;
+            form.only(&["photo", "tags"])?;
+            let tags = form.all("tags").filter(|t| !t.is_empty()).map(str::to_owned).collect();
+            let Some(photo) = form.files.pop() else {
+                return Err(Problem::input(
+                    "request.field",
+                    "photo",
+                    "there is no photo in this form; add the file",
+                ));
+            };
+            return Ok(Self::Photo(photo.bytes, tags));
+        }
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let is_json = kind.starts_with("application/json");
+        let bytes = Bytes::from_request(request, app)
+            .await
+            .map_err(|e| Problem::new(e.status(), "request.body", format!("{}; send less", e.body_text())))?;
+        // A body without a type that begins like an object is an entry: no picture begins so.
+        let looks_json = bytes.trim_ascii_start().first() == Some(&b'{');
+        if is_json || looks_json {
+            json(&bytes).map(Self::Entry)
+        } else {
+            Ok(Self::Photo(bytes.into(), Vec::new()))
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The API under `/api/v1`, for programs: JSON in, JSON out, problems as documents. Knows nothing of pages.
+
+mod collections;
+mod embed;
+mod health;
+mod items;
+pub mod jobs;
+pub mod models;
+mod search;
+pub mod uploads;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::App;
+
+/// What is answered within seconds.
+pub fn quick() -> Router<App> {
+    let v1 = Router::new()
+        .route("/collections", get(collections::list).post(collections::create))
+        .route(
+            "/collections/{c}",
+            get(collections::get).delete(collections::delete).patch(collections::change),
+        )
+        .route("/collections/{c}/index", post(collections::index))
+        .route("/collections/{c}/search", post(search::search))
+        .route("/collections/{c}/ask", post(search::ask))
+        .route("/collections/{c}/items", get(items::list))
+        .route("/collections/{c}/items/{*key}", get(items::get).put(items::put).delete(items::delete))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::get))
+        .route("/jobs/{id}/rejects", get(jobs::rejects))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/models", get(models::list))
+        .route("/models/{name}/pull", post(models::pull))
+        .route("/embed", post(embed::embed));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+}
+
+/// Uploads and streams.
+pub fn slow() -> Router<App> {
+    let v1 = Router::new()
+        .route("/collections/{c}/uploads", post(uploads::upload))
+        .route("/jobs/{id}/finish", post(uploads::finish))
+        .route("/jobs/{id}/events", get(jobs::events));
+    Router::new().nest("/api/v1", v1)
+}

@@ -1,0 +1,49 @@
+//! Encoders: which there are, and getting one.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::encoder::Entry;
+use crate::library::{JobError, Lane, Outcome};
+use crate::store::{JobId, NewJob};
+use crate::types::EncoderName;
+use crate::web::App;
+use crate::web::extract::Path;
+use crate::web::problem::Problem;
+
+/// `GET /models`
+pub async fn list(State(app): State<App>) -> Result<Answer<Vec<Entry>>, Problem> {
+    Ok(Answer(app.work(|app| Ok::<_, Problem>(app.library().catalog().list())).await?))
+}
+
+/// `POST /models/{name}/pull`
+pub async fn pull(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<(StatusCode, Answer<Value>), Problem> {
+    let name: EncoderName = name.parse()?;
+    let job = app.work(move |app| start_pull(app, name)).await?;
+    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+}
+
+/// Starts the job that gets an encoder.
+///
+/// # Errors
+/// `encoder.unknown` for a name without a card.
+pub fn start_pull(app: &App, name: EncoderName) -> Result<JobId, Problem> {
+    if !app.library().catalog().list().iter().any(|entry| entry.name == name) {
+        let detail = format!("there is no encoder {name}; see the list of encoders");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "encoder.unknown", detail));
+    }
+    let job =
+        NewJob { kind: "pull".to_owned(), collection: None, title: name.to_string(), params: Value::Null };
+    let library = app.0.library.clone();
+    let id =
+        app.library().jobs().start(Lane::Pull, &job, move |tracker| match library.pull(&name, tracker) {
+            Ok(()) => Outcome::Done { report: Value::Null, rejects: Vec::new() },
+            Err(e) => Outcome::Failed(JobError::of(&e)),
+        })?;
+    Ok(id)
+}

@@ -1,0 +1,161 @@
+//! What handlers take from a request, checked at the edge: strict JSON, queries, forms, names. Refusals are problems.
+
+use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// Largest JSON body: an FAQ entry with a very long answer fits.
+const JSON_BYTES: u64 = 8 << 20;
+
+/// A URL's query.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub struct Query<T>(pub T);
+
+/// The variable parts of a path.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub struct Path<T>(pub T);
+
+/// A form of a page, URL-encoded.
+#[derive(FromRequest)]
+#[from_request(via(axum::extract::Form), rejection(Problem))]
+pub struct Form<T>(pub T);
+
+impl From<QueryRejection> for Problem {
+    fn from(e: QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "request.query", format!("{}; correct the address", e.body_text()))
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(e: PathRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "request.path", format!("{}; correct the address", e.body_text()))
+    }
+}
+
+impl From<FormRejection> for Problem {
+    fn from(e: FormRejection) -> Self {
+        Self::new(e.status(), "request.form", format!("{}; send the form again", e.body_text()))
+    }
+}
+
+/// A JSON body in which every field is known, whatever `Content-Type` says.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if length(request.headers()).is_some_and(|n| n > JSON_BYTES) {
+            return Err(Problem::too_large(JSON_BYTES));
+        }
+        // Chunked bodies tell no length; the limit holds for them while they are read.
+        let body = axum::body::to_bytes(request.into_body(), JSON_BYTES as usize).await;
+        let bytes = body.map_err(|_| Problem::too_large(JSON_BYTES))?;
+        json(&bytes).map(Self)
+    }
+}
+
+/// Reads JSON strictly; the problem names the field at fault with its path, as `filter.tagz`.
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| at_fault(&e))?;
+    reader.end().map_err(|e| malformed(&e))?;
+    Ok(value)
+}
+
+fn malformed(e: &serde_json::Error) -> Problem {
+    let detail = format!("this is no JSON: {e}; correct the body");
+    Problem::new(StatusCode::BAD_REQUEST, "request.json", detail)
+}
+
+fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    use serde_json::error::Category;
+    let inner = e.inner();
+    if inner.classify() != Category::Data {
+        return malformed(inner);
+    }
+    let said = inner.to_string();
+    let path = e.path().to_string();
+    let path = if path == "." { String::new() } else { path };
+    if let Some(name) = unknown_field(&said) {
+        // The path may or may not end with the field itself.
+        let field = match path.as_str() {
+            "" => name.clone(),
+            p if p == name || p.ends_with(&format!(".{name}")) => p.to_owned(),
+            p => format!("{p}.{name}"),
+        };
+        let code =
+            if field.starts_with("filter.") { "filter.unknown_field" } else { "request.unknown_field" };
+        return Problem::input(code, field, format!("{said}; remove or correct it"));
+    }
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", format!("{said}; correct it"));
+    if path.is_empty() { problem } else { problem.at(path) }
+}
+
+/// The name in serde's "unknown field `x`, expected …".
+fn unknown_field(said: &str) -> Option<String> {
+    let rest = said.strip_prefix("unknown field `")?;
+    let end = rest.find("`, expected").or_else(|| rest.find("`, there are no fields"))?;
+    Some(rest[..end].to_owned())
+}
+
+/// Refuses what says that it is larger than anything allowed here, before a byte of it is read.
+pub async fn refuse_large(State(limit): State<u64>, request: Request, next: Next) -> Response {
+    match length(request.headers()) {
+        Some(n) if n > limit => Problem::too_large(limit).into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a body is a form with files.
+pub fn is_multipart(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::store::Filter;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Body {
+        k: usize,
+        #[serde(default)]
+        filter: Filter,
+    }
+
+    fn problem(text: &str) -> (String, Option<String>) {
+        let problem = json::<Body>(text.as_bytes()).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST);
+        (problem.code, problem.field)
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named_with_its_path() {
+        let at = |code: &str, field: &str| (code.to_owned(), Some(field.to_owned()));
+        assert_eq!(problem(r#"{"k":1,"kk":2}"#), at("request.unknown_field", "kk"));
+        assert_eq!(problem(r#"{"k":1,"filter":{"tagz":[]}}"#), at("filter.unknown_field", "filter.tagz"));
+        assert_eq!(problem(r#"{"k":1,"filter":{"tags":[3]}}"#), at("request.field", "filter.tags[0]"));
+        assert_eq!(problem(r#"{"k":-1}"#), at("request.field", "k"));
+        assert_eq!(problem(r#"{"k":1,"`, expected`":2}"#).0, "request.unknown_field");
+        assert_eq!(problem("{}").0, "request.field");
+        for broken in ["", "{", "nonsense", r#"{"k":1} x"#, r#"{"k":NaN}"#] {
+            assert_eq!(problem(broken).0, "request.json", "{broken}");
+        }
+    }
+}
