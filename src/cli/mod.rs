@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod remote;
 mod search;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the web app and the API on 127.0.0.1
+    Serve(serve::Args),
     /// Bring a folder of photos, a photo or an FAQ table into a collection
     Index(index::Args),
     /// Search by text, by photo, or by every photo of a folder
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
     };
     let global = &cli.global;
     let result = match cli.command {
+        Command::Serve(args) => serve::run(global, args),
         Command::Index(args) => index::run(global, args),
         Command::Search(args) => search::run(global, args),
         Command::Ask(args) => ask::run(global, args),

@@ -124,10 +124,12 @@ impl Asked {
 }
 
 /// A filter inside a form's part: its fields are `filter`'s.
-fn below_filter(problem: Problem) -> Problem {
-    let field = problem.field.as_ref().map_or("filter".to_owned(), |field| format!("filter.{field}"));
-    let code = if problem.code == "request.unknown_field" { "filter.unknown_field" } else { &problem.code };
-    Problem { code: code.to_owned(), field: Some(field), ..problem }
+fn below_filter(mut problem: Problem) -> Problem {
+    problem.field = Some(problem.field.map_or("filter".to_owned(), |field| format!("filter.{field}")));
+    if problem.code == "request.unknown_field" {
+        problem.code = "filter.unknown_field".to_owned();
+    }
+    problem
 }
 
 fn number<T: std::str::FromStr>(form: &Parts, name: &'static str) -> Result<Option<T>, Problem> {
