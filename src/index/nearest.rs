@@ -51,8 +51,9 @@ pub fn nearest(
 ) -> Found {
     let n = rows.len() / dim.get();
     let count = allowed.count_ones(..allowed.len().min(n));
-    let suits =
-        |ann: &&Ann| ann.about().rows == n as u64 && ann.about().dim == dim && count > FEW && k < count / 4;
+    // A recipe that was asked for is used, over a few rows too; not where a filter leaves few, or most are wanted of many.
+    let scan_is_better = if count > FEW { k >= count / 4 } else { count * 2 < n };
+    let suits = |ann: &&Ann| ann.about().rows == n as u64 && ann.about().dim == dim && !scan_is_better;
     if let Some(ann) = ann.filter(suits) {
         match ann.search(query, k, Some(allowed)) {
             Ok(found) if !found.starved => {

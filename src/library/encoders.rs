@@ -1,7 +1,7 @@
 //! The loaded encoders: each loaded once at first use, shared, one encode at a time with people first.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LibraryError;
 use super::turnstile::{Turnstile, Urgency};
@@ -41,12 +41,9 @@ impl Encoders {
         name: &EncoderName,
         space: Option<&SpaceId>,
     ) -> Result<Arc<LoadedEncoder>, LibraryError> {
-        let slot = {
-            let mut slots = self.slots.lock().expect("no holder of this lock panics");
-            slots.entry((name.clone(), space.cloned())).or_default().clone()
-        };
+        let slot = self.slot(name, space);
         // Held while loading: a second asker waits for the first one's encoder instead of loading its own.
-        let mut loaded = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut loaded = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(encoder) = &*loaded {
             return Ok(encoder.clone());
         }
@@ -56,7 +53,17 @@ impl Encoders {
         };
         let encoder = Arc::new(LoadedEncoder { encoder, turnstile: self.turnstile.clone() });
         *loaded = Some(encoder.clone());
+        if space.is_none() {
+            // Who asks for its space next gets the same one.
+            let same = self.slot(name, Some(encoder.about().space_id()));
+            same.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(encoder.clone());
+        }
         Ok(encoder)
+    }
+
+    fn slot(&self, name: &EncoderName, space: Option<&SpaceId>) -> Slot {
+        let mut slots = self.slots.lock().expect("no holder of this lock panics");
+        slots.entry((name.clone(), space.cloned())).or_default().clone()
     }
 }
 

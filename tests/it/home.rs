@@ -6,15 +6,86 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use image::{ImageFormat, Rgb, RgbImage};
+use safetensors::tensor::TensorView;
 use serde_json::Value;
 
-/// The small seeded encoders; `bert` reads texts, `tiny-resnet` photos.
+/// Small seeded encoders: [`TEXT_ENCODER`] and [`PHOTO_ENCODER`], made once for all tests.
 pub fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders")
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models");
+    if !folder.exists() {
+        let new = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders/bert");
+        std::os::unix::fs::symlink(bert, new.path().join(TEXT_ENCODER)).unwrap();
+        seeded_resnet(&new.path().join(PHOTO_ENCODER));
+        // Another test may have been faster; then its folder is the one.
+        let _ = std::fs::rename(new.path(), &folder);
+    }
+    folder
 }
 
-pub const PHOTO_ENCODER: &str = "resnet_basic";
+pub const PHOTO_ENCODER: &str = "seeded-resnet";
 pub const TEXT_ENCODER: &str = "bert";
+
+/// A ResNet-18 in timm's form with weights from a seed: it knows nothing, but one photo is always one vector.
+fn seeded_resnet(folder: &Path) {
+    let mut tensors: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut add = |name: String, shape: &[usize]| tensors.push((name, shape.to_vec()));
+    let norm = |add: &mut dyn FnMut(String, &[usize]), name: &str, width: usize| {
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            add(format!("{name}.{part}"), &[width]);
+        }
+    };
+    add("conv1.weight".to_owned(), &[64, 3, 7, 7]);
+    norm(&mut add, "bn1", 64);
+    let mut before = 64;
+    for (i, width) in [64, 128, 256, 512].into_iter().enumerate() {
+        for block in 0..2 {
+            let at = format!("layer{}.{block}", i + 1);
+            add(format!("{at}.conv1.weight"), &[width, before, 3, 3]);
+            norm(&mut add, &format!("{at}.bn1"), width);
+            add(format!("{at}.conv2.weight"), &[width, width, 3, 3]);
+            norm(&mut add, &format!("{at}.bn2"), width);
+            if before != width {
+                add(format!("{at}.downsample.0.weight"), &[width, before, 1, 1]);
+                norm(&mut add, &format!("{at}.downsample.1"), width);
+            }
+            before = width;
+        }
+    }
+    let mut state = 1u64;
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, shape)| {
+            let bytes = values(&name, &shape, &mut state).iter().flat_map(|v| v.to_le_bytes()).collect();
+            (name, shape, bytes)
+        })
+        .collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| {
+        (name.clone(), TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    std::fs::create_dir(folder).unwrap();
+    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    std::fs::write(folder.join("config.json"), r#"{"architecture": "resnet18"}"#).unwrap();
+}
+
+/// Batch norms that change nothing; convolutions that keep the size of what passes through.
+fn values(name: &str, shape: &[usize], state: &mut u64) -> Vec<f32> {
+    let count = shape.iter().product();
+    match name.rsplit('.').next() {
+        Some("bias" | "running_mean") => return vec![0.0; count],
+        Some("running_var") => return vec![1.0; count],
+        _ if shape.len() == 1 => return vec![1.0; count],
+        _ => {}
+    }
+    let fan_in: usize = shape[1..].iter().product();
+    let bound = (6.0 / fan_in as f32).sqrt();
+    (0..count)
+        .map(|_| {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((*state >> 40) as f32 / (1u64 << 24) as f32 * 2.0 - 1.0) * bound
+        })
+        .collect()
+}
 
 /// An empty home folder.
 pub struct Home {

@@ -7,3 +7,4 @@ mod home;
 mod hub;
 mod index;
 mod photo;
+mod web;

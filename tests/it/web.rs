@@ -167,7 +167,8 @@ fn multipart(parts: &[Part]) -> Vec<u8> {
     for part in parts {
         match part {
             Part::Field(name, value) => body.extend_from_slice(
-                format!("--XxX\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+                format!("--XxX\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                    .as_bytes(),
             ),
             Part::File(name, file, bytes) => {
                 let head = format!(
@@ -385,11 +386,14 @@ fn another_source_may_not_take_a_name() {
     app.photos();
     let jpeg = photo(1, ImageFormat::Jpeg);
     let whole = |file: &str, more: &[Part]| {
-        let parts: Vec<Part> =
-            more.iter().map(|p| match p {
+        let parts: Vec<Part> = more
+            .iter()
+            .map(|p| match p {
                 Part::Field(n, v) => Part::Field(n, v),
                 Part::File(n, f, b) => Part::File(n, f, b),
-            }).chain([Part::File("files", file, &jpeg)]).collect();
+            })
+            .chain([Part::File("files", file, &jpeg)])
+            .collect();
         app.form("/api/v1/collections/photos/uploads", &parts)
     };
     assert_eq!(whole("one/a.jpg", &[]).json()["indexed"], 1);
@@ -427,7 +431,10 @@ fn an_faq_is_uploaded_asked_and_changed() {
     let put = app.send("PUT", "/api/v1/collections/faq/items/q3", &[], entry.to_string().as_bytes());
     assert_eq!(put.status, 201, "{}", put.text());
     let answer = ask(json!({"text": "credit card", "k": 1})).json();
-    assert_eq!((answer["hits"][0]["key"].as_str(), answer["hits"][0]["wording"].as_str()), (Some("q3"), Some("credit card")));
+    assert_eq!(
+        (answer["hits"][0]["key"].as_str(), answer["hits"][0]["wording"].as_str()),
+        (Some("q3"), Some("credit card"))
+    );
     let page = app.get("/?c=faq&q=credit+card").text();
     assert!(page.contains("<div class=\"text\" dir=\"auto\">Yes.</div>"), "{page}");
     let empty = json!({"question": " ", "answer": "x"});
@@ -467,7 +474,8 @@ fn a_photo_in_the_form_leads_to_a_url_that_can_be_shared() {
 fn every_page_speaks_both_languages_and_stays_light() {
     let app = TestApp::start();
     app.photos().put_photo("a.jpg", 1);
-    let pages = ["/", "/?c=photos&item=a.jpg", "/collections", "/c/photos", "/c/faq?kind=faq", "/jobs", "/about"];
+    let pages =
+        ["/", "/?c=photos&item=a.jpg", "/collections", "/c/photos", "/c/faq?kind=faq", "/jobs", "/about"];
     for page in pages {
         for (lang, tag) in [("en", "<html lang=\"en\""), ("zh", "<html lang=\"zh-CN\"")] {
             let separator = if page.contains('?') { '&' } else { '?' };
@@ -475,7 +483,10 @@ fn every_page_speaks_both_languages_and_stays_light() {
             assert_eq!(reply.status, 200, "{page}");
             let html = reply.text();
             assert!(html.contains(tag) && html.contains("data-theme=\"dark\""), "{page}");
-            assert!(!html.contains("style=") && !html.contains("onclick"), "{page} has inline style or script");
+            assert!(
+                !html.contains("style=") && !html.contains("onclick"),
+                "{page} has inline style or script"
+            );
             assert!(!html.contains("://"), "{page} names another host");
             let cookies: Vec<&str> =
                 reply.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
@@ -517,7 +528,11 @@ fn a_folder_of_this_machine_is_indexed_in_place() {
     let begun = app.post("/api/v1/collections/photos/index", &json!({"path": path}));
     assert_eq!(begun.status, 202, "{}", begun.text());
     let view = app.ended(begun.json()["job"].as_i64().unwrap());
-    assert_eq!((view["state"].as_str(), view["report"]["indexed"].as_u64()), (Some("done"), Some(3)), "{view}");
+    assert_eq!(
+        (view["state"].as_str(), view["report"]["indexed"].as_u64()),
+        (Some("done"), Some(3)),
+        "{view}"
+    );
     assert_eq!(view["report"]["rejected"][0]["path"], "broken.jpg");
     let missing = app.post("/api/v1/collections/photos/index", &json!({"path": "/nowhere/at/all"})).problem();
     assert_eq!((missing.0, missing.2.as_str()), (404, "path"));
@@ -531,7 +546,8 @@ fn a_folder_of_this_machine_is_indexed_in_place() {
 #[test]
 fn texts_and_photos_are_embedded() {
     let app = TestApp::start();
-    let made = app.post("/api/v1/embed", &json!({"encoder": TEXT_ENCODER, "texts": ["hello", "world"]})).json();
+    let made =
+        app.post("/api/v1/embed", &json!({"encoder": TEXT_ENCODER, "texts": ["hello", "world"]})).json();
     assert_eq!(made[1]["input"], "world");
     assert_eq!(made[0]["vector"].as_array().unwrap().len() as u64, made[0]["dim"].as_u64().unwrap());
     let jpeg = photo(1, ImageFormat::Jpeg);
