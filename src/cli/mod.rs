@@ -6,6 +6,7 @@ mod bench;
 mod collections;
 mod doctor;
 mod embed;
+mod eval;
 mod exit;
 mod index;
 mod input;
@@ -78,6 +79,8 @@ enum Command {
     Collections(collections::Args),
     /// Check this machine, the encoders and the data folder
     Doctor(doctor::Args),
+    /// Measure how good an encoder is, on pairs of texts, an FAQ or labelled photos
+    Eval(eval::Args),
     /// Measure how fast simile is on this machine
     Bench(bench::Args),
 }
@@ -108,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Models(args) => models::run(global, args),
         Command::Collections(args) => collections::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
+        Command::Eval(args) => eval::run(global, args),
         Command::Bench(args) => bench::run(global, args),
     };
     match result {

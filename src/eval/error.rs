@@ -1,8 +1,11 @@
 //! Why something cannot be measured.
 
+use std::path::PathBuf;
+
 use crate::encoder::EncoderError;
+use crate::photo::PhotoError;
 use crate::text::table::TableError;
-use crate::types::{Coded, Fault};
+use crate::types::{Coded, EncoderName, Fault};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
@@ -18,6 +21,14 @@ pub enum EvalError {
         "one of the two halves is without pairs, so no threshold can be chosen; give at least a few dozen pairs"
     )]
     TooFew,
+    #[error("{}: holds photos of {found} classes; put them into at least two folders, one for each class", .folder.display())]
+    TooFewClasses { folder: PathBuf, found: usize },
+    #[error("{}: cannot be read ({source}); check its permissions", .path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}: {source}", .path.display())]
+    Photo { path: PathBuf, source: PhotoError },
+    #[error("{0} reads text, and these are photos; name a photo encoder")]
+    NoPhotoEncoder(EncoderName),
 }
 
 impl EvalError {
@@ -38,12 +49,17 @@ impl Coded for EvalError {
             Self::EmptyText { .. } => "text.empty",
             Self::UnknownEntry { .. } => "eval.unknown_entry",
             Self::TooFew => "eval.too_few",
+            Self::TooFewClasses { .. } => "eval.classes",
+            Self::Unreadable { .. } => "path.unreadable",
+            Self::Photo { source, .. } => source.code(),
+            Self::NoPhotoEncoder(_) => "encoder.modality",
         }
     }
     fn fault(&self) -> Fault {
         match self {
             Self::Table(why) => why.fault(),
             Self::Encoder(why) => why.fault(),
+            Self::Photo { source, .. } => source.fault(),
             _ => Fault::Input,
         }
     }

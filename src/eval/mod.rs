@@ -4,6 +4,7 @@ mod error;
 pub mod faq;
 pub mod metrics;
 pub mod pairs;
+pub mod photos;
 pub mod speed;
 
 pub use error::EvalError;

@@ -1,0 +1,148 @@
+//! `simile eval`: how good an encoder is, on data that a person knows the answers to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{CliError, Global, exit, output};
+use crate::encoder::{Catalog, Encoder, Modality, Places};
+use crate::eval::{EvalError, faq, pairs, photos};
+use crate::text::table::pairs::read_pairs;
+use crate::text::table::questions::read_questions;
+use crate::text::table::{Format, read_faq};
+use crate::text::{self, Language};
+use crate::types::EncoderName;
+
+/// Measure how good an encoder is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  simile eval pairs pairs.tsv --encoder bge-base-zh-v1.5
+  simile eval retrieval samples/faq-en.csv --questions samples/questions-en.csv
+  simile eval retrieval photos/ --encoder resnet50")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Pairs of texts with a label (0 or 1) or a score: columns label or score, a, b
+    Pairs {
+        #[arg(value_name = "FILE.tsv")]
+        file: PathBuf,
+        /// The encoder; without one the best on disk for the texts
+        #[arg(long, value_name = "NAME")]
+        encoder: Option<EncoderName>,
+    },
+    /// An FAQ with test questions, or a folder of photos with one folder for each class
+    Retrieval {
+        #[arg(value_name = "FAQ|FOLDER")]
+        path: PathBuf,
+        /// Test questions: columns query and faq_id
+        #[arg(long, value_name = "FILE.csv")]
+        questions: Option<PathBuf>,
+        /// The encoder; without one the best on disk
+        #[arg(long, value_name = "NAME")]
+        encoder: Option<EncoderName>,
+    },
+}
+
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    match args.what {
+        What::Pairs { file, encoder } => of_pairs(global, &file, encoder.as_ref()),
+        What::Retrieval { path, questions, encoder } if path.is_dir() => {
+            if questions.is_some() {
+                let message = "photos are asked by photos; leave --questions out";
+                return Err(CliError::new(exit::INPUT, "eval.questions", message));
+            }
+            of_photos(global, &path, encoder.as_ref())
+        }
+        What::Retrieval { path, questions: Some(questions), encoder } => {
+            of_faq(global, &path, &questions, encoder.as_ref())
+        }
+        What::Retrieval { .. } => {
+            let message = "an FAQ is measured with test questions; name them with --questions FILE.csv";
+            Err(CliError::new(exit::INPUT, "eval.questions", message))
+        }
+    }
+}
+
+fn of_pairs(global: &Global, file: &Path, named: Option<&EncoderName>) -> Result<u8, CliError> {
+    let pairs = read_pairs(&read(file)?, &name(file)).map_err(EvalError::from)?;
+    let encoder = encoder(global, named, Modality::Text, || text::language_of(pairs::texts(&pairs)))?;
+    show(global, &pairs::run(&encoder, &pairs, &told)?)
+}
+
+fn of_faq(
+    global: &Global,
+    table: &Path,
+    questions: &Path,
+    named: Option<&EncoderName>,
+) -> Result<u8, CliError> {
+    let format = Format::of(&name(table)).unwrap_or(Format::Csv);
+    let table = read_faq(&read(table)?, format, &name(table)).map_err(EvalError::from)?;
+    let questions = read_questions(&read(questions)?, &name(questions)).map_err(EvalError::from)?;
+    let texts = || text::language_of(table.rows.iter().map(|row| row.question.as_str()));
+    let encoder = encoder(global, named, Modality::Text, texts)?;
+    show(global, &faq::run(&encoder, &table.rows, &questions, &told)?)
+}
+
+fn of_photos(global: &Global, folder: &Path, named: Option<&EncoderName>) -> Result<u8, CliError> {
+    let limits = global.config()?.limits.into();
+    let encoder = encoder(global, named, Modality::Photo, || Language::Other)?;
+    show(global, &photos::run(&encoder, folder, &limits, &told)?)
+}
+
+fn encoder(
+    global: &Global,
+    named: Option<&EncoderName>,
+    modality: Modality,
+    language: impl FnOnce() -> Language,
+) -> Result<Encoder, CliError> {
+    let catalog = Catalog::open(Places::from(&global.config()?));
+    let name = match named {
+        Some(name) => name.clone(),
+        None => {
+            let language = (modality == Modality::Text).then(language);
+            catalog.best(modality, language).ok_or_else(|| catalog.none_fits(modality, language))?.name
+        }
+    };
+    Ok(catalog.load(&name)?)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+    fs::read(file).map_err(|e| CliError::from(crate::ingest::IngestError::path(file, e)))
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn told(done: usize, total: usize) {
+    tracing::info!("{done} of {total} encoded");
+}
+
+/// The figures as one JSON line, or one line each.
+fn show(global: &Global, report: &impl Serialize) -> Result<u8, CliError> {
+    if global.json {
+        output::json(report);
+        return Ok(0);
+    }
+    let value = serde_json::to_value(report).unwrap_or_default();
+    print_fields("", &value);
+    Ok(0)
+}
+
+fn print_fields(before: &str, value: &serde_json::Value) {
+    for (field, value) in value.as_object().into_iter().flatten() {
+        match value {
+            serde_json::Value::Object(_) => print_fields(&format!("{field}."), value),
+            serde_json::Value::Number(n) if n.is_f64() => {
+                println!("{before}{field}: {:.4}", n.as_f64().unwrap_or_default());
+            }
+            other => println!("{before}{field}: {}", output::one_line(other.to_string().trim_matches('"'))),
+        }
+    }
+}
