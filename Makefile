@@ -31,7 +31,7 @@ test: test-tools ## check format, lint, run every test
 	cargo nextest run --release --workspace --locked
 
 parity: tools ## compare encoders with their originals on real weights
-	cargo test --release --locked --test parity
+	cargo test --release --locked --test parity -- --nocapture --test-threads 1
 
 bench: build ## print the figures of docs/benchmarks.md
 	$(SIMILE) bench

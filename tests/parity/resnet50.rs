@@ -8,7 +8,7 @@ use simile::encoder::{
 };
 use simile::photo::{self, Crop, Filter, Limits, Preprocess};
 
-fn encoder() -> Encoder {
+pub fn encoder() -> Encoder {
     let folder = super::folder("SIMILE_SHARED", "../shared").join("models/resnet50-pqf");
     let spec = EncoderSpec {
         name: "resnet50-pqf".parse().unwrap(),
