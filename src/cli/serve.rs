@@ -72,16 +72,7 @@ fn announce(global: &Global, address: &str) {
 /// Starts an import, and follows it in the terminal.
 fn import(library: &Arc<Library>, collection: CollectionName, path: PathBuf) {
     let name = format!("{collection}");
-    let request = Request {
-        collection,
-        path,
-        prefix: None,
-        encoder: None,
-        recipe: None,
-        prune: false,
-        force: false,
-        rehash: false,
-    };
+    let request = Request::new(collection, path);
     match ingest::start(library, request) {
         Ok(job) => {
             let library = library.clone();

@@ -104,16 +104,7 @@ fn import(
     collection: &str,
     path: &std::path::Path,
 ) -> Result<(u64, f64), IngestError> {
-    let request = Request {
-        collection: name(collection),
-        path: path.to_owned(),
-        prefix: None,
-        encoder: None,
-        recipe: None,
-        prune: false,
-        force: false,
-        rehash: false,
-    };
+    let request = Request::new(name(collection), path.to_owned());
     let begin = Instant::now();
     let done = ingest::run(library, &request, &Tracker::default())?;
     let seconds = begin.elapsed().as_secs_f64();

@@ -9,24 +9,13 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::error::IngestError;
+use super::photos::{self, Candidate};
 use super::plan::{self, Plan};
-use super::{Done, Reject, Report, Source, key, photos};
+use super::{Done, Reject, Report, Source, key};
 use crate::library::{Library, Phase, Tracker};
 use crate::photo::{self, Class};
 use crate::store::{ContentId, Stamp, text_of_path};
 use crate::types::{Coded, ItemKey};
-
-/// A picture file that is to be read.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    pub key: ItemKey,
-    pub path: PathBuf,
-    pub stamp: Stamp,
-    /// The content that the store has under this key.
-    pub known: Option<ContentId>,
-    /// There is an item of this key.
-    pub there: bool,
-}
 
 /// What a look over the folder gave.
 #[derive(Default)]

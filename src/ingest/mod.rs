@@ -99,6 +99,22 @@ pub struct Request {
     pub rehash: bool,
 }
 
+impl Request {
+    /// An import with everything left to its default.
+    pub fn new(collection: CollectionName, path: PathBuf) -> Self {
+        Self {
+            collection,
+            path,
+            prefix: None,
+            encoder: None,
+            recipe: None,
+            prune: false,
+            force: false,
+            rehash: false,
+        }
+    }
+}
+
 /// How an import ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {

@@ -1,6 +1,7 @@
 //! The photo pipeline: read and decode on some threads, encode in batches on one, commit; every queue has a bound.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::error::IngestError;
-use super::folder::Candidate;
 use super::plan::{self, Plan};
 use super::{Reject, Report};
 use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
@@ -19,6 +19,18 @@ use crate::types::{Coded, ItemKey, Vector};
 /// Committed at least every so many items, and at least once in so long a time.
 const BATCH: usize = 16;
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+
+/// A picture file that is to be read.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub key: ItemKey,
+    pub path: PathBuf,
+    pub stamp: Stamp,
+    /// The content that the store has under this key.
+    pub known: Option<ContentId>,
+    /// There is an item of this key.
+    pub there: bool,
+}
 
 /// A photo that is ready to be encoded.
 pub struct Prepared {
