@@ -81,6 +81,7 @@ impl Library {
     pub fn open(config: Config, access: Access) -> Result<Arc<Self>, LibraryError> {
         let store = Arc::new(Store::open(&config.data, access)?);
         let encoders = Encoders::new(Catalog::open(Places::from(&config)));
+        encoders.catalog().warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("simile"));
         let cache = config.data.join("cache");
         let jobs = Jobs::new(store.clone());

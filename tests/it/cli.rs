@@ -294,3 +294,28 @@ fn without_a_data_folder_there_are_no_collections() {
     assert_eq!(home.run(["--help"]).ok().code, 0);
     assert_eq!(home.run(["index"]).code, 2);
 }
+
+#[test]
+fn a_models_folder_that_is_not_there_is_a_warning() {
+    let home = Home::new();
+    home.photos("pics", 1);
+    let roots = format!("{}:{}", home.path("nowhere").display(), super::home::models().display());
+    let args =
+        ["index", "pics", "--collection", "photos", "--encoder", PHOTO_ENCODER, "--json", "--models", &roots];
+    let ran = home.run(args).ok();
+    assert_eq!(ran.json()["indexed"], 1);
+    assert!(ran.err.contains("nowhere"), "{}", ran.err);
+}
+
+#[test]
+fn without_an_encoder_it_says_exactly_what_to_do() {
+    let home = Home::new();
+    home.photos("pics", 1);
+    let ran = home.run(["index", "pics", "--collection", "photos", "--models", "", "--json"]);
+    assert_eq!((ran.code, &ran.json()["error"]["code"]), (6, &json!("encoder.none")), "{ran:?}");
+    assert!(ran.err.contains("simile models pull") && ran.err.contains("--models"), "{}", ran.err);
+    // An FAQ needs no file: its built-in encoder serves until a better one is there.
+    home.put("faq.csv", FAQ.as_bytes());
+    let args = ["index", "faq.csv", "--collection", "faq", "--encoder", "ngram-hash", "--json"];
+    assert_eq!(home.run(args).ok().json()["indexed"], 3);
+}
