@@ -174,3 +174,28 @@ fn the_samples_are_read_whole_and_their_questions_name_entries() {
         assert_eq!(named.filter(|id| !keys.contains(*id)).collect::<Vec<_>>(), [] as [&str; 0]);
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_fall(
+        start in proptest::sample::select(vec!["question,answer\n", "q;a\n", "问题\t答案\r\n", "", "{\"q\":\"a\",\"a\":\"b\"}\n", "["]),
+        rest in proptest::collection::vec(
+            proptest::sample::select(vec![
+                &b"\""[..], b",", b";", b"\t", b"\n", b"\r", b"\r\n", b"a", "问".as_bytes(), b"\xff", b"\x00", b" ", b"{", b"}", b"[", b"]",
+                b":", b"\"q\"", b"\"a\"", b"1", b"\xce\xca", b"\xef\xbb\xbf", b"\\u0000", b"\\",
+            ]), 0..60),
+        array in proptest::bool::ANY,
+    ) {
+        let bytes = [start.as_bytes(), &rest.concat()].concat();
+        let format = if array { Format::Jsonl } else { Format::Csv };
+        if let Ok(table) = read_faq(&bytes, format, "any") {
+            let lines = 1 + bytes.iter().filter(|&&b| b == b'\n' || b == b'\r').count() as u64;
+            let places = table.rows.iter().map(|row| row.line).chain(table.rejects.iter().map(|r| r.line));
+            proptest::prop_assert!(places.clone().all(|line| (1..=lines).contains(&line)));
+            let keys = table.rows.iter().map(FaqRow::key).collect::<std::collections::HashSet<_>>();
+            proptest::prop_assert_eq!(keys.len(), table.rows.len());
+        }
+        let _ = pairs::read_pairs(&bytes, "any");
+        let _ = questions::read_questions(&bytes, "any");
+    }
+}
