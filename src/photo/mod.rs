@@ -1,5 +1,7 @@
 //! Bytes become upright 8-bit RGB pictures, crops and thumbnails, within limits. Knows nothing of encoders or HTTP.
 
+mod augment;
+mod augment_folder;
 mod decode;
 mod error;
 mod header;
@@ -10,6 +12,8 @@ mod sniff;
 mod thumbnail;
 mod tiff;
 
+pub use augment::{Dice, augment, augmented_jpeg};
+pub use augment_folder::{AugmentError, AugmentReject, AugmentReport, augment_folder};
 pub use decode::{Photo, decode};
 pub use error::PhotoError;
 pub use limits::Limits;

@@ -1,7 +1,7 @@
 //! Small JPEGs for pages: encoded anew, so nothing of the original file but its pixels gets out.
 
-use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::RgbImage;
+use jpeg_encoder::{ColorType, Encoder};
 
 use super::preprocess::scale;
 
@@ -33,9 +33,10 @@ fn fit(picture: &RgbImage, max_side: u32) -> std::borrow::Cow<'_, RgbImage> {
 
 /// JPEG bytes at `quality` 1 to 100.
 pub(super) fn encode(picture: &RgbImage, quality: u8) -> Vec<u8> {
+    let side = |s: u32| u16::try_from(s).expect("within the limits that a JPEG has too");
     let mut out = Vec::new();
-    JpegEncoder::new_with_quality(&mut out, quality)
-        .write_image(picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
-        .expect("a picture within the limits fits a JPEG, and memory takes all bytes");
+    Encoder::new(&mut out, quality)
+        .encode(picture.as_raw(), side(picture.width()), side(picture.height()), ColorType::Rgb)
+        .expect("a picture has three bytes for each pixel, and memory takes all bytes");
     out
 }
