@@ -40,45 +40,37 @@ pub fn dots_many(isa: Isa, dim: usize, queries: &[f32], rows: &[f32], out: &mut 
     }
 }
 
-/// The driver that every level shares: tiles of `Q` queries by `R` rows, the edges by smaller tiles.
+/// The driver that every level shares: tiles of `Q` queries by `R` rows, the edges by smaller tiles. One query goes
+/// row by row: four rows at once are four streams of memory, which is slower (bench scan).
 /// A macro and not a function, since a function would lose the caller's target features.
 macro_rules! tiled {
     ($tile:ident, $q:literal x $r:literal, $dim:ident, $queries:ident, $rows:ident, $out:ident) => {{
-        let n = $rows.len() / $dim;
-        let one = |m: &'_ [f32], i: usize| -> std::ops::Range<usize> {
-            debug_assert!((i + 1) * $dim <= m.len());
-            i * $dim..(i + 1) * $dim
-        };
-        let (m, mut i) = ($queries.len() / $dim, 0);
-        if m == 1 {
-            while i + 4 <= n {
-                let rows = std::array::from_fn(|r| &$rows[one($rows, i + r)]);
-                let [products] = $tile::<1, 4>([$queries], rows);
-                $out[i..i + 4].copy_from_slice(&products);
-                i += 4;
+        let (m, n) = ($queries.len() / $dim, $rows.len() / $dim);
+        let query = |j: usize| &$queries[j * $dim..(j + 1) * $dim];
+        let row = |i: usize| &$rows[i * $dim..(i + 1) * $dim];
+        let mut i = 0;
+        while m > 1 && i + $r <= n {
+            let rows: [&[f32]; $r] = std::array::from_fn(|r| row(i + r));
+            let mut j = 0;
+            while j + $q <= m {
+                let queries: [&[f32]; $q] = std::array::from_fn(|q| query(j + q));
+                for (q, products) in $tile(queries, rows).iter().enumerate() {
+                    $out[(j + q) * n + i..][..$r].copy_from_slice(products);
+                }
+                j += $q;
             }
+            while j < m {
+                let [products] = $tile([query(j)], rows);
+                $out[j * n + i..][..$r].copy_from_slice(&products);
+                j += 1;
+            }
+            i += $r;
         }
         while i < n {
-            let wide = if i + $r <= n && m > 1 { $r } else { 1 };
-            let mut j = 0;
-            while j < m {
-                if wide == $r && j + $q <= m {
-                    let queries = std::array::from_fn(|q| &$queries[one($queries, j + q)]);
-                    let rows = std::array::from_fn(|r| &$rows[one($rows, i + r)]);
-                    for (q, products) in $tile::<$q, $r>(queries, rows).iter().enumerate() {
-                        $out[(j + q) * n + i..][..$r].copy_from_slice(products);
-                    }
-                    j += $q;
-                } else {
-                    for r in i..i + wide {
-                        let query = &$queries[one($queries, j)];
-                        let [[product]] = $tile::<1, 1>([query], [&$rows[one($rows, r)]]);
-                        $out[j * n + r] = product;
-                    }
-                    j += 1;
-                }
+            for j in 0..m {
+                [[$out[j * n + i]]] = $tile([query(j)], [row(i)]);
             }
-            i += wide;
+            i += 1;
         }
     }};
 }

@@ -1,17 +1,15 @@
-//! AVX2 with FMA: two registers of partial sums per product, the last components under a mask.
+//! AVX2 with FMA: one register of partial sums per product, the last components under a mask.
 
 use std::arch::x86_64::*;
 
 use super::tiled;
 
-/// Two sums: one row alone would otherwise wait for each FMA; the same two beside others keep scores bit-equal.
-const SUMS: usize = 2;
 const LANES: usize = 8;
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn dots_many(dim: usize, queries: &[f32], rows: &[f32], out: &mut [f32]) {
-    // 2 x 2 x SUMS = 8 sums of 16 registers: 4 x 2 would spill.
-    tiled!(tile, 2 x 2, dim, queries, rows, out);
+    // 8 sums hide the FMA's latency and, with 4 rows, leave registers: 4 x 4 would spill.
+    tiled!(tile, 2 x 4, dim, queries, rows, out);
 }
 
 #[inline]
@@ -19,35 +17,29 @@ pub(super) fn dots_many(dim: usize, queries: &[f32], rows: &[f32], out: &mut [f3
 fn tile<const Q: usize, const R: usize>(queries: [&[f32]; Q], rows: [&[f32]; R]) -> [[f32; R]; Q] {
     let d = queries[0].len();
     assert!(queries.iter().chain(&rows).all(|v| v.len() == d), "equal lengths");
-    let mut sums = [[[_mm256_setzero_ps(); SUMS]; R]; Q];
+    let mut sums = [[_mm256_setzero_ps(); R]; Q];
     let mut at = 0;
-    while at + SUMS * LANES <= d {
-        for s in 0..SUMS {
-            step(&mut sums, s, &queries, &rows, at + s * LANES, LANES);
-        }
-        at += SUMS * LANES;
-    }
-    let mut s = 0;
-    while at < d {
-        step(&mut sums, s, &queries, &rows, at, (d - at).min(LANES));
+    while at + LANES <= d {
+        step(&mut sums, &queries, &rows, at, LANES);
         at += LANES;
-        s += 1;
+    }
+    if at < d {
+        step(&mut sums, &queries, &rows, at, d - at);
     }
     let mut out = [[0.0; R]; Q];
     for q in 0..Q {
         for r in 0..R {
-            out[q][r] = add_lanes(_mm256_add_ps(sums[q][r][0], sums[q][r][1]));
+            out[q][r] = add_lanes(sums[q][r]);
         }
     }
     out
 }
 
-/// Adds the products of `lanes` components from `at` on to the sums `s`.
+/// Adds the products of `lanes` components from `at` on to the sums.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn step<const Q: usize, const R: usize>(
-    sums: &mut [[[__m256; SUMS]; R]; Q],
-    s: usize,
+    sums: &mut [[__m256; R]; Q],
     queries: &[&[f32]; Q],
     rows: &[&[f32]; R],
     at: usize,
@@ -60,7 +52,7 @@ fn step<const Q: usize, const R: usize>(
     for q in 0..Q {
         let query = load(queries[q], at, lanes);
         for r in 0..R {
-            sums[q][r][s] = _mm256_fmadd_ps(row[r], query, sums[q][r][s]);
+            sums[q][r] = _mm256_fmadd_ps(row[r], query, sums[q][r]);
         }
     }
 }

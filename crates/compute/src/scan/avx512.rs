@@ -1,17 +1,15 @@
-//! AVX-512F: two registers of partial sums per product, the last components under a mask.
+//! AVX-512F: one register of partial sums per product, the last components under a mask.
 
 use std::arch::x86_64::*;
 
 use super::tiled;
 
-/// Two sums: one row alone would otherwise wait for each FMA; the same two beside others keep scores bit-equal.
-const SUMS: usize = 2;
 const LANES: usize = 16;
 
 #[target_feature(enable = "avx512f")]
 pub(super) fn dots_many(dim: usize, queries: &[f32], rows: &[f32], out: &mut [f32]) {
-    // 4 x 2 x SUMS = 16 sums: enough to hide the FMA's latency, and 6 loads for 8 FMAs.
-    tiled!(tile, 4 x 2, dim, queries, rows, out);
+    // 16 sums hide the FMA's latency, and 8 loads feed 16 FMAs.
+    tiled!(tile, 4 x 4, dim, queries, rows, out);
 }
 
 #[inline]
@@ -19,36 +17,29 @@ pub(super) fn dots_many(dim: usize, queries: &[f32], rows: &[f32], out: &mut [f3
 fn tile<const Q: usize, const R: usize>(queries: [&[f32]; Q], rows: [&[f32]; R]) -> [[f32; R]; Q] {
     let d = queries[0].len();
     assert!(queries.iter().chain(&rows).all(|v| v.len() == d), "equal lengths");
-    let mut sums = [[[_mm512_setzero_ps(); SUMS]; R]; Q];
+    let mut sums = [[_mm512_setzero_ps(); R]; Q];
     let mut at = 0;
-    while at + SUMS * LANES <= d {
-        for s in 0..SUMS {
-            step(&mut sums, s, &queries, &rows, at + s * LANES, !0);
-        }
-        at += SUMS * LANES;
-    }
-    let mut s = 0;
-    while at < d {
-        let left = (d - at).min(LANES);
-        step(&mut sums, s, &queries, &rows, at, ((1u32 << left) - 1) as u16);
+    while at + LANES <= d {
+        step(&mut sums, &queries, &rows, at, !0);
         at += LANES;
-        s += 1;
+    }
+    if at < d {
+        step(&mut sums, &queries, &rows, at, (1 << (d - at)) - 1);
     }
     let mut out = [[0.0; R]; Q];
     for q in 0..Q {
         for r in 0..R {
-            out[q][r] = _mm512_reduce_add_ps(_mm512_add_ps(sums[q][r][0], sums[q][r][1]));
+            out[q][r] = _mm512_reduce_add_ps(sums[q][r]);
         }
     }
     out
 }
 
-/// Adds the products of the components from `at` on, those under `mask`, to the sums `s`.
+/// Adds the products of the components from `at` on, those under `mask`, to the sums.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn step<const Q: usize, const R: usize>(
-    sums: &mut [[[__m512; SUMS]; R]; Q],
-    s: usize,
+    sums: &mut [[__m512; R]; Q],
     queries: &[&[f32]; Q],
     rows: &[&[f32]; R],
     at: usize,
@@ -61,7 +52,7 @@ fn step<const Q: usize, const R: usize>(
     for q in 0..Q {
         let query = load(queries[q], at, mask);
         for r in 0..R {
-            sums[q][r][s] = _mm512_fmadd_ps(row[r], query, sums[q][r][s]);
+            sums[q][r] = _mm512_fmadd_ps(row[r], query, sums[q][r]);
         }
     }
 }
