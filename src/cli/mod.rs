@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod augment;
 mod bench;
 mod collections;
 mod doctor;
@@ -79,6 +80,8 @@ enum Command {
     Collections(collections::Args),
     /// Check this machine, the encoders and the data folder
     Doctor(doctor::Args),
+    /// Make varied copies of photos
+    Augment(augment::Args),
     /// Measure how good an encoder is, on pairs of texts, an FAQ or labelled photos
     Eval(eval::Args),
     /// Measure how fast simile is on this machine
@@ -111,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Models(args) => models::run(global, args),
         Command::Collections(args) => collections::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
+        Command::Augment(args) => augment::run(global, args),
         Command::Eval(args) => eval::run(global, args),
         Command::Bench(args) => bench::run(global, args),
     };

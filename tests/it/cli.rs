@@ -319,3 +319,20 @@ fn without_an_encoder_it_says_exactly_what_to_do() {
     let args = ["index", "faq.csv", "--collection", "faq", "--encoder", "ngram-hash", "--json"];
     assert_eq!(home.run(args).ok().json()["indexed"], 3);
 }
+
+#[test]
+fn copies_are_the_same_for_the_same_seed_and_never_written_over() {
+    let home = Home::new();
+    home.photos("pics", 2);
+    let run = |seed: &str, out: &str| {
+        home.run(["augment", "pics", "--copies", "2", "--seed", seed, "--out", out, "--json"])
+    };
+    assert_eq!(run("7", "a").ok().json()["written"], 4);
+    run("7", "b").ok();
+    run("8", "c").ok();
+    let copy = |folder: &str| std::fs::read(home.path(format!("{folder}/1_2.jpg"))).unwrap();
+    assert_eq!(copy("a"), copy("b"));
+    assert_ne!(copy("a"), copy("c"));
+    let again = run("7", "a");
+    assert_eq!((again.code, &again.json()["error"]["code"]), (5, &json!("augment.exists")));
+}

@@ -3,7 +3,6 @@
 mod crash;
 mod model;
 mod odd;
-mod speed;
 
 use std::collections::BTreeMap;
 use std::path::Path;
