@@ -41,6 +41,8 @@ texts! {
     add_photos = "Add photos" | "添加照片";
     add_faq = "Add a table" | "添加问答表";
     empty_collection = "This collection is empty." | "这个集合是空的。";
+    being_filled = "It is being filled; the first items can be searched in a moment." | "正在添加内容，稍后即可搜索最先完成的部分。";
+    any_language = "any" | "不限";
     add_to_it = "Add something to it" | "添加内容";
     more = "More like this" | "找相似";
     more_like(name) = "More like {name}" | "找与 {name} 相似的";
