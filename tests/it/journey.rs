@@ -51,7 +51,8 @@ impl Driver {
             "--lang=en-US",
             &profile,
         ];
-        let wanted: Value = json!({"goog:chromeOptions": {"args": args, "prefs": {"intl.accept_languages": "en-US,en"}}});
+        let wanted: Value =
+            json!({"goog:chromeOptions": {"args": args, "prefs": {"intl.accept_languages": "en-US,en"}}});
         let Value::Object(wanted) = wanted else { unreachable!() };
         let address = format!("http://127.0.0.1:{}", self.port);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&address).await;
@@ -92,7 +93,11 @@ impl Person {
             {
                 return text;
             }
-            assert!(begin.elapsed() < PATIENCE, "{css} never read {words:?}; the page:\n{}", self.text().await);
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{css} never read {words:?}; the page:\n{}",
+                self.text().await
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -132,8 +137,11 @@ async fn from_the_first_visit_to_an_answer() {
     std::fs::write(trip.join("cut.jpg"), &photo(21, ImageFormat::Jpeg)[..300]).unwrap();
     std::fs::write(trip.join("notes.txt"), "no picture").unwrap();
     let table = app.folder.path().join("help.csv");
-    std::fs::write(&table, "question,answer\nHow do I log in?,Use your e-mail.\nWhere is my invoice?,Under billing.\n")
-        .unwrap();
+    std::fs::write(
+        &table,
+        "question,answer\nHow do I log in?,Use your e-mail.\nWhere is my invoice?,Under billing.\n",
+    )
+    .unwrap();
 
     let driver = Driver::start();
     let client = driver.browser(&app.folder.path().join("profile")).await;
@@ -148,7 +156,7 @@ async fn from_the_first_visit_to_an_answer() {
     // A folder is chosen; its count is told, then it goes up file by file.
     person.sees("#folder").await.send_keys(trip.to_str().unwrap()).await.unwrap();
     person.reads(".uploading .plan", "9 files").await;
-    person.reads(".uploading .plan", "1 others are no pictures").await;
+    person.reads(".uploading .plan", "left out: 1").await;
     person.sees(".begin").await.click().await.unwrap();
     person.reads(".uploading .state", "Done: 8 new").await;
     person.reads(".rejects", "Rejected").await;
