@@ -3,7 +3,6 @@ import { say } from "./app.js";
 
 const form = document.getElementById("search");
 const box = document.getElementById("q");
-const file = document.getElementById("file");
 const results = document.getElementById("results");
 
 let asking;
@@ -17,7 +16,7 @@ async function show(url, options = {}, push = true) {
     say(results.dataset.busy);
   }, 300);
   try {
-    const response = await fetch(url, { ...options, signal: asking.signal });
+    const response = await fetch(url, { ...options, headers: { accept: "text/html" }, signal: asking.signal });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.getElementById("results");
     if (!fresh) {
@@ -45,6 +44,10 @@ function swap(page, fresh, url, push) {
   if (quiet && !form.querySelector(".quiet").contains(document.activeElement)) {
     form.querySelector(".quiet").replaceWith(quiet);
   }
+  // Another collection may take photos where this one did not.
+  form.querySelector(".pick")?.remove();
+  const pick = theirs.querySelector(".pick");
+  if (pick) form.querySelector(".go").before(pick);
   const typed = page.getElementById("q");
   if (document.activeElement !== box) box.value = typed.value;
   box.placeholder = typed.placeholder;
@@ -69,8 +72,10 @@ function address() {
     const value = data.get(name)?.trim();
     if (value) url.searchParams.set(name, value);
   }
+  // A photo or an item belongs to the collection that was asked.
+  if ((kept.get("c") ?? data.get("c")) !== data.get("c")) return url.href;
   if (data.get("kept") && !data.get("q")?.trim()) url.searchParams.set("photo", data.get("kept"));
-  else if (kept.has("item") && !data.get("q")?.trim() && kept.get("c") === data.get("c")) {
+  else if (kept.has("item") && !data.get("q")?.trim()) {
     url.searchParams.set("item", kept.get("item"));
   }
   return url.href;
@@ -101,8 +106,8 @@ if (form) {
   });
   box.addEventListener("compositionend", () => box.dispatchEvent(new Event("input")));
   form.addEventListener("change", (event) => {
-    if (event.target === file) {
-      if (file.files[0]) byPhoto(file.files[0]).finally(() => (file.value = ""));
+    if (event.target.id === "file") {
+      if (event.target.files[0]) byPhoto(event.target.files[0]);
     } else if (event.target !== box) {
       show(address());
     }
@@ -121,24 +126,23 @@ if (form) {
     });
   });
 
-  if (file) {
-    let depth = 0;
-    const files = (event) => event.dataTransfer?.types.includes("Files");
-    addEventListener("dragenter", (event) => files(event) && (depth++, document.body.classList.add("over")));
-    addEventListener("dragleave", (event) => files(event) && --depth <= 0 && document.body.classList.remove("over"));
-    addEventListener("dragover", (event) => files(event) && event.preventDefault());
-    addEventListener("drop", (event) => {
-      if (!files(event)) return;
-      event.preventDefault();
-      depth = 0;
-      document.body.classList.remove("over");
-      if (event.dataTransfer.files[0]) byPhoto(event.dataTransfer.files[0]);
-    });
-    addEventListener("paste", (event) => {
-      const photo = [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
-      if (!photo) return;
-      event.preventDefault();
-      byPhoto(photo);
-    });
-  }
+  const takesPhotos = () => form.querySelector("#file");
+  let depth = 0;
+  const files = (event) => takesPhotos() && event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => files(event) && (depth++, document.body.classList.add("over")));
+  addEventListener("dragleave", (event) => files(event) && --depth <= 0 && document.body.classList.remove("over"));
+  addEventListener("dragover", (event) => files(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    depth = 0;
+    document.body.classList.remove("over");
+    if (event.dataTransfer.files[0]) byPhoto(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => {
+    const photo = takesPhotos() && [...event.clipboardData.files].find((f) => f.type.startsWith("image/"));
+    if (!photo) return;
+    event.preventDefault();
+    byPhoto(photo);
+  });
 }

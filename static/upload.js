@@ -148,6 +148,8 @@ function attach(form) {
     const text = report ? fill(room.dataset.done, values) : fill(room.dataset.failed, { why: part(".stop").textContent });
     part(".state").textContent = text;
     part(".after").hidden = false;
+    part(".rejects").open = true;
+    document.dispatchEvent(new Event("job-began"));
     say(text);
   }
 

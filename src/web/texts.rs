@@ -41,6 +41,8 @@ texts! {
     add_photos = "Add photos" | "添加照片";
     add_faq = "Add a table" | "添加问答表";
     empty_collection = "This collection is empty." | "这个集合是空的。";
+    being_filled = "It is being filled; the first items can be searched in a moment." | "正在添加内容，稍后即可搜索最先完成的部分。";
+    any_language = "any" | "不限";
     add_to_it = "Add something to it" | "添加内容";
     more = "More like this" | "找相似";
     more_like(name) = "More like {name}" | "找与 {name} 相似的";
@@ -118,7 +120,7 @@ texts! {
     wordings = "Further wordings" | "相似问";
 
     js_chosen = "{files} files, {size}." | "{files} 个文件，{size}。";
-    js_skipped = "{skipped} others are no pictures and stay out." | "另有 {skipped} 个不是图片，将被略过。";
+    js_skipped = "No pictures, left out: {skipped}." | "非图片，略过 {skipped} 个。";
     js_running = "{done} of {total} · {rate}/s · {left} left" | "{done} / {total} · 每秒 {rate} · 剩余 {left}";
     js_done = "Done: {indexed} new, {replaced} changed, {unchanged} unchanged, {rejected} rejected." | "完成：新增 {indexed}，更新 {replaced}，未变 {unchanged}，未收录 {rejected}。";
     js_failed = "Stopped: {why}" | "已停止：{why}";
@@ -200,6 +202,17 @@ texts! {
     wrong_long = "The text is too long" | "文字过长";
     wrong_encoder = "An encoder is missing" | "缺少编码器";
     wrong_collides = "Names clash" | "名称冲突";
+    wrong_damaged = "This photo is damaged" | "照片文件已损坏";
+    wrong_photo_large = "This photo is too large" | "照片过大";
+    wrong_path = "There is nothing at this path" | "此路径下没有内容";
+    wrong_folder = "This folder is empty" | "这个文件夹是空的";
+    wrong_exists = "This collection exists already" | "同名集合已存在";
+    wrong_name = "This name cannot be used" | "这个名称不能使用";
+    wrong_gone = "This photo is no longer kept" | "这张照片已不再保留";
+    wrong_item = "There is no such item" | "没有这个条目";
+    wrong_faq_photo = "Questions and answers are asked with words" | "问答集合需用文字提问";
+    wrong_page = "There is no such page" | "没有找到这个页面";
+    wrong_recipe = "This index cannot be" | "无法建立这样的索引";
     wrong_collection = "There is no such collection" | "没有这个集合";
 }
 

@@ -6,5 +6,6 @@ mod encoder;
 mod home;
 mod hub;
 mod index;
+mod journey;
 mod photo;
 mod web;

@@ -23,7 +23,7 @@ pub struct AboutPage {
 /// An encoder as the page shows it.
 pub struct EncoderCard {
     pub name: String,
-    pub languages: String,
+    pub languages: Vec<String>,
     pub licence: String,
     pub why: Option<String>,
     pub pullable: bool,
@@ -41,6 +41,12 @@ impl EncoderCard {
             (Some(Modality::Text), None) => l.text_encoder().to_owned(),
             (None, _) => String::new(),
         }
+    }
+
+    /// "en, zh"; `*` is any.
+    pub fn languages(&self, l: Lang) -> String {
+        let named = self.languages.iter().map(|code| if code == "*" { l.any_language() } else { code });
+        named.collect::<Vec<_>>().join(", ")
     }
 
     pub fn state(&self, l: Lang) -> &'static str {
@@ -67,7 +73,7 @@ impl From<Entry> for EncoderCard {
     fn from(entry: Entry) -> Self {
         Self {
             name: entry.name.to_string(),
-            languages: entry.languages.join(", "),
+            languages: entry.languages,
             licence: entry.licence.unwrap_or_default(),
             why: entry.why,
             pullable: entry.state == State::Pullable,

@@ -1,0 +1,206 @@
+//! A person's first ten minutes, in a real browser: upload a folder, watch it, search by photo, ask, switch language.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use image::ImageFormat;
+use serde_json::{Value, json};
+
+use crate::home::photo;
+use crate::web::TestApp;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A WebDriver on a free port, ended with the test.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is missing: make test installs it (Debian: chromium-driver)");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let said = lines.by_ref().map(Result::unwrap).find(|l| l.contains("started successfully on port"));
+        let said = said.expect("chromedriver tells its port");
+        let port = said.rsplit(' ').next().unwrap().trim_end_matches('.').parse().unwrap();
+        // Whatever it says later must have somewhere to go.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, port }
+    }
+
+    async fn browser(&self, profile: &Path) -> Client {
+        let profile = format!("--user-data-dir={}", profile.display());
+        let args = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--window-size=1280,900",
+            "--lang=en-US",
+            &profile,
+        ];
+        let wanted: Value =
+            json!({"goog:chromeOptions": {"args": args, "prefs": {"intl.accept_languages": "en-US,en"}}});
+        let Value::Object(wanted) = wanted else { unreachable!() };
+        let address = format!("http://127.0.0.1:{}", self.port);
+        let client = ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&address).await;
+        client.expect("a headless Chromium starts")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A page in the browser, with waits that say what they waited for.
+struct Person(Client);
+
+impl Person {
+    async fn sees(&self, css: &str) -> Element {
+        let found = self.0.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
+        match found {
+            Ok(element) => element,
+            Err(e) => panic!("{css} did not come ({e}); the page:\n{}", self.text().await),
+        }
+    }
+
+    async fn text(&self) -> String {
+        self.0.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
+    }
+
+    /// Waits until an element's text holds one of `words`.
+    async fn reads(&self, css: &str, words: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            if let Ok(element) = self.0.find(Locator::Css(css)).await
+                && let Ok(text) = element.text().await
+                && text.contains(words)
+            {
+                return text;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{css} never read {words:?}; the page:\n{}",
+                self.text().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the address holds `part`: pages change in place.
+    async fn is_at(&self, part: &str) {
+        let begin = Instant::now();
+        loop {
+            let url = self.0.current_url().await.unwrap();
+            if url.as_str().contains(part) {
+                return;
+            }
+            assert!(begin.elapsed() < PATIENCE, "at {url}, not at {part}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The names of the photos found, best first.
+    async fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for name in self.0.find_all(Locator::Css("#results .hit .name")).await.unwrap() {
+            names.push(name.attr("title").await.unwrap().unwrap());
+        }
+        names
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_the_first_visit_to_an_answer() {
+    let app = TestApp::start();
+    let trip = app.folder.path().join("trip");
+    std::fs::create_dir_all(trip.join("day one")).unwrap();
+    for seed in 0..7 {
+        std::fs::write(trip.join(format!("day one/{seed}.jpg")), photo(seed, ImageFormat::Jpeg)).unwrap();
+    }
+    std::fs::write(trip.join("照片 & \"<b>.png"), photo(20, ImageFormat::Png)).unwrap();
+    std::fs::write(trip.join("cut.jpg"), &photo(21, ImageFormat::Jpeg)[..300]).unwrap();
+    std::fs::write(trip.join("notes.txt"), "no picture").unwrap();
+    let table = app.folder.path().join("help.csv");
+    std::fs::write(
+        &table,
+        "question,answer\nHow do I log in?,Use your e-mail.\nWhere is my invoice?,Under billing.\n",
+    )
+    .unwrap();
+
+    let driver = Driver::start();
+    let client = driver.browser(&app.folder.path().join("profile")).await;
+    let person = Person(client.clone());
+    let home = format!("http://{}", app.address);
+
+    // First visit: nothing is there, and the page leads on.
+    client.goto(&home).await.unwrap();
+    person.reads("main", "Nothing to search yet").await;
+    person.sees("a[href='/c/photos?kind=photos']").await.click().await.unwrap();
+
+    // A folder is chosen; its count is told, then it goes up file by file.
+    person.sees("#folder").await.send_keys(trip.to_str().unwrap()).await.unwrap();
+    person.reads(".uploading .plan", "9 files").await;
+    person.reads(".uploading .plan", "left out: 1").await;
+    person.sees(".begin").await.click().await.unwrap();
+    person.reads(".uploading .state", "Done: 8 new").await;
+    person.reads(".rejects", "Rejected").await;
+    client.goto(&format!("{home}/jobs")).await.unwrap();
+    person.reads(".job", "8 new").await;
+    person.reads(".job .badge", "done, with rejects").await;
+
+    // Search by one of these photos: the same comes first.
+    client.goto(&home).await.unwrap();
+    person.sees("#file").await.send_keys(trip.join("day one/3.jpg").to_str().unwrap()).await.unwrap();
+    person.is_at("photo=").await;
+    person.reads("#summary", "8 photos").await;
+    assert_eq!(person.names().await[0], "day one/3.jpg");
+    assert_eq!(person.sees("#grid .hit .figure").await.text().await.unwrap(), "1.00");
+
+    // More like the second: that one is left out; the keyboard does it too.
+    let second = person.names().await[1].clone();
+    client.execute("document.querySelectorAll('#grid .open')[0].focus()", vec![]).await.unwrap();
+    client.active_element().await.unwrap().send_keys("\u{e014}").await.unwrap();
+    client.active_element().await.unwrap().send_keys("m").await.unwrap();
+    person.is_at("item=").await;
+    person.reads("#summary", "7 photos").await;
+    assert!(!person.names().await.contains(&second));
+    client.back().await.unwrap();
+    person.is_at("photo=").await;
+    person.reads("#summary", "8 photos").await;
+
+    // A table of questions, then one of them asked while typing.
+    client.goto(&format!("{home}/c/faq?kind=faq")).await.unwrap();
+    person.sees("#table").await.send_keys(table.to_str().unwrap()).await.unwrap();
+    person.sees(".begin").await.click().await.unwrap();
+    person.reads(".uploading .state", "Done: 2 new").await;
+    client.goto(&format!("{home}/?c=faq")).await.unwrap();
+    person.sees("#q").await.send_keys("Where is my invoice?").await.unwrap();
+    person.reads(".answer .text", "Under billing.").await;
+    person.is_at("q=Where").await;
+
+    // The other language: the same answer, other words around it.
+    person.sees("#lang").await.click().await.unwrap();
+    person.reads("nav", "搜索").await;
+    person.reads(".answer .text", "Under billing.").await;
+    assert!(!client.current_url().await.unwrap().as_str().contains("lang="), "the address stays clean");
+    client.goto(&format!("{home}/jobs")).await.unwrap();
+    person.reads("h1", "任务").await;
+
+    client.close().await.unwrap();
+}
