@@ -104,13 +104,13 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
     let mut send = |text: String| stream.write_all(text.as_bytes());
     let Some(body) = inner.files.get(path.trim_start_matches("/cdn")) else {
         let _ =
-            send("HTTP/1.1 404 Not Found\r\nx-error-code: EntryNotFound\r\ncontent-length: 0\r\n\r\n".into());
+            send("HTTP/1.1 404 Not Found\r\nx-error-code: EntryNotFound\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into());
         return;
     };
     match fault {
         Some(Fault::Silent) => return std::thread::sleep(Duration::from_secs(8)),
         Some(Fault::Status(status)) => {
-            let _ = send(format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n"));
+            let _ = send(format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
             return;
         }
         _ => {}
