@@ -3,8 +3,10 @@
 mod catalog;
 mod cli;
 mod encoder;
+mod handover;
 mod home;
 mod hub;
 mod index;
+mod interrupt;
 mod photo;
 mod web;
