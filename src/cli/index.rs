@@ -60,7 +60,13 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let tracker = Arc::new(Tracker::default());
     let stop = tracker.clone();
     // A second handler in one process is the only way for this to fail.
-    let _ = ctrlc::set_handler(move || stop.cancel());
+    let _ = ctrlc::set_handler(move || {
+        if stop.cancelled() {
+            // Asked twice: not even the end of a batch or a download is waited for. Nothing committed is lost.
+            std::process::exit(exit::STOPPED.into());
+        }
+        stop.cancel();
+    });
     let done = match Library::open(global.config()?, Access::Write) {
         Ok(library) => {
             let bar = Bar::start(&tracker, !global.json);

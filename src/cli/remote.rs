@@ -14,6 +14,8 @@ use crate::store::{Hint, JobState};
 
 /// How often the job is asked how far it is.
 const EVERY: Duration = Duration::from_millis(200);
+/// How often a busy server is asked again.
+const BUSY_TRIES: u32 = 50;
 
 /// Has the server import, and waits for the end.
 pub fn index(
@@ -33,7 +35,7 @@ pub fn index(
             cancelled = true;
             server.post::<Value>(&format!("/api/v1/jobs/{job}/cancel"), &Value::Null)?;
         }
-        let view: JobView = server.get(&format!("/api/v1/jobs/{job}"))?;
+        let view: JobView = server.get(&format!("/api/v1/jobs/{job}")).map_err(|e| server.gone(e))?;
         if let Some(bar) = &bar {
             draw(bar, &view.progress);
         }
@@ -50,6 +52,10 @@ pub fn index(
 fn ended(server: &Server, view: JobView) -> Result<Option<Done>, CliError> {
     match view.state {
         JobState::Queued | JobState::Running => Ok(None),
+        // Stopped before its turn came: nothing was done, so nothing is reported.
+        JobState::Cancelled if view.report.as_ref().is_none_or(Value::is_null) => {
+            Ok(Some(Done { report: Report::default(), cancelled: true }))
+        }
         JobState::Done | JobState::Cancelled => {
             let report: Report = view
                 .report
@@ -59,22 +65,24 @@ fn ended(server: &Server, view: JobView) -> Result<Option<Done>, CliError> {
         }
         JobState::Failed => {
             let error = view.error.ok_or_else(|| server.nonsense("no reason in the failed job"))?;
-            Err(CliError { exit: exit_of(&error.code), code: error.code, message: error.message })
+            Err(CliError { exit: exit::code_of(error.fault), code: error.code, message: error.message })
         }
         JobState::Interrupted => Err(server.nonsense("the job was interrupted; run the command again")),
     }
 }
 
-/// The exit code that the same fault has when it happens here.
-fn exit_of(code: &str) -> u8 {
-    match code {
-        "path.missing" | "collection.unknown" | "encoder.unknown" => exit::NOT_FOUND,
-        "key.collides" | "prune.refused" | "collection.other_encoder" => exit::CONFLICT,
-        "encoder.none" | "collection.other_space" => exit::UNAVAILABLE,
-        _ if code.starts_with("store.") || code.starts_with("job.") => exit::INTERNAL,
-        _ => exit::INPUT,
+/// The exit code of a refusal, from the status that the fault has over HTTP.
+fn exit_of(status: u16) -> u8 {
+    match status {
+        404 => exit::NOT_FOUND,
+        409 => exit::CONFLICT,
+        429 | 503 => exit::UNAVAILABLE,
+        400..500 => exit::INPUT,
+        _ => exit::INTERNAL,
     }
 }
+
+type Asked = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 struct Server {
     address: String,
@@ -98,17 +106,25 @@ impl Server {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        self.read(self.agent.get(format!("http://{}{path}", self.address)).call())
+        self.read(&|| self.agent.get(format!("http://{}{path}", self.address)).call())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
-        self.read(self.agent.post(format!("http://{}{path}", self.address)).send_json(body))
+        self.read(&|| self.agent.post(format!("http://{}{path}", self.address)).send_json(body))
     }
 
-    fn read<T: DeserializeOwned>(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<T, CliError> {
+    /// A server that has too much to do (429) is asked again for a while.
+    fn read<T: DeserializeOwned>(&self, ask: &dyn Fn() -> Asked) -> Result<T, CliError> {
+        for _ in 0..BUSY_TRIES {
+            match ask() {
+                Ok(answer) if answer.status() == 429 => thread::sleep(EVERY),
+                other => return self.read_one(other),
+            }
+        }
+        self.read_one(ask())
+    }
+
+    fn read_one<T: DeserializeOwned>(&self, answer: Asked) -> Result<T, CliError> {
         let mut answer = answer.map_err(|e| {
             let message = format!(
                 "a program at {} holds the data folder and does not answer ({e}); stop it or wait",
@@ -119,10 +135,22 @@ impl Server {
         if answer.status().is_success() {
             return answer.body_mut().read_json().map_err(|e| self.nonsense(&e.to_string()));
         }
+        let exit = exit_of(answer.status().as_u16());
         let problem: Value = answer.body_mut().read_json().map_err(|e| self.nonsense(&e.to_string()))?;
         let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
-        let code = text("code");
-        Err(CliError { exit: exit_of(&code), code, message: text("detail") })
+        Err(CliError { exit, code: text("code"), message: text("detail") })
+    }
+
+    /// What it means that a server does not answer which has taken the work.
+    fn gone(&self, e: CliError) -> CliError {
+        if e.code != "store.locked" {
+            return e;
+        }
+        let message = format!(
+            "the server at {} has stopped; what it committed is there, run the command again for the rest",
+            self.address
+        );
+        CliError::new(exit::UNAVAILABLE, "server.gone", message)
     }
 
     fn nonsense(&self, why: &str) -> CliError {

@@ -1,5 +1,6 @@
 //! `simile serve`: opens the data folder, serves at once, and imports what was named as jobs.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -28,6 +29,10 @@ pub struct Args {
     sources: Vec<(CollectionName, PathBuf)>,
 }
 
+/// A stop takes at most ten seconds: so long for answers under way, then so long for jobs.
+const ANSWERS_END: Duration = Duration::from_secs(3);
+const JOBS_END: Duration = Duration::from_secs(6);
+
 fn source(text: &str) -> Result<(CollectionName, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("write it as COLLECTION=PATH")?;
     let name = name.parse().map_err(|e| format!("{e}"))?;
@@ -53,12 +58,32 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     for (collection, path) in args.sources {
         import(&library, collection, path);
     }
-    let served = runtime.block_on(web::serve(library.clone(), listener, stop_signal()));
-    library.jobs().cancel_all();
+    let served = runtime.block_on(serve_until_stopped(&library, listener));
     // Running jobs commit what they have and end; the lock goes with the process.
-    library.jobs().wait(Duration::from_secs(10));
+    library.jobs().wait(JOBS_END);
+    // An answer that is still being made must not hold the program.
+    runtime.shutdown_background();
     served.map_err(|e| CliError::new(exit::INTERNAL, "serve.failed", format!("serving ended ({e})")))?;
     Ok(0)
+}
+
+async fn serve_until_stopped(library: &Arc<Library>, listener: tokio::net::TcpListener) -> io::Result<()> {
+    let (told, stopping) = tokio::sync::oneshot::channel();
+    let jobs = library.clone();
+    let shutdown = async move {
+        stop_signal().await;
+        // Jobs come to their end while the last answers go out.
+        jobs.jobs().cancel_all();
+        let _ = told.send(());
+    };
+    let overdue = async {
+        let _ = stopping.await;
+        tokio::time::sleep(ANSWERS_END).await;
+    };
+    tokio::select! {
+        served = web::serve(library.clone(), listener, shutdown) => served,
+        () = overdue => Ok(()),
+    }
 }
 
 fn announce(global: &Global, address: &str) {

@@ -5,6 +5,7 @@ mod error;
 mod folder;
 mod item;
 mod key;
+pub mod path_json;
 mod photos;
 mod plan;
 mod report;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::index::Recipe;
-use crate::library::{JobError, Lane, Library, Outcome, Tracker};
+use crate::library::{JobError, Lane, Library, LibraryError, Outcome, Tracker};
 use crate::store::{self, JobId, NewJob};
 use crate::types::{CollectionName, EncoderName, Kind};
 
@@ -78,6 +79,7 @@ pub fn is_table(path: &Path) -> bool {
 pub struct Request {
     pub collection: CollectionName,
     /// A folder, a photo, or an FAQ table of this machine.
+    #[serde(with = "path_json")]
     pub path: PathBuf,
     /// Put before every key, with a `/`.
     #[serde(default)]
@@ -129,12 +131,25 @@ pub struct Done {
 /// What stops the whole import; what is wrong with one item is in the report instead.
 pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Done, IngestError> {
     let plan = plan::Plan::make(library, request)?;
-    let done = match &plan.source {
-        Source::Folder(_) | Source::Photo(_) => folder::import(library, &plan, tracker)?,
-        Source::Table(_) => table::import(library, &plan, tracker)?,
+    let done = import(library, &plan, tracker);
+    if let Err(IngestError::Library(LibraryError::Recipe(_))) = &done
+        && let Err(e) = plan.put_recipe_back(tracker)
+    {
+        tracing::warn!("{}: the recipe it had is not back: {e}", plan.collection.name());
+    }
+    done
+}
+
+fn import(library: &Library, plan: &plan::Plan, tracker: &Tracker) -> Result<Done, IngestError> {
+    let mut done = match &plan.source {
+        Source::Folder(_) | Source::Photo(_) => folder::import(library, plan, tracker)?,
+        Source::Table(_) => table::import(library, plan, tracker)?,
     };
     if !done.cancelled {
-        plan.collection.build_indexes(tracker)?;
+        match plan.collection.build_indexes(tracker) {
+            Err(_) if tracker.cancelled() => done.cancelled = true,
+            built => built?,
+        }
     }
     Ok(done)
 }

@@ -123,7 +123,8 @@ pub fn take(
             scope.spawn(move || read_all(plan, waiting, &ready, preprocess, limits, tracker));
         }
         drop(ready);
-        encode_all(plan, &encoder, &decoded, report, tracker)
+        // Gone after an error, so that no reader waits for room in it.
+        encode_all(plan, &encoder, decoded, report, tracker)
     })?;
     Ok(tracker.cancelled())
 }
@@ -175,7 +176,7 @@ fn read_one(plan: &Plan, candidate: Candidate, preprocess: &Preprocess, limits: 
 fn encode_all(
     plan: &Plan,
     encoder: &LoadedEncoder,
-    decoded: &Receiver<Read>,
+    decoded: Receiver<Read>,
     report: &mut Report,
     tracker: &Tracker,
 ) -> Result<(), IngestError> {

@@ -20,6 +20,8 @@ pub struct Plan {
     pub prune: bool,
     pub force: bool,
     pub rehash: bool,
+    /// What the collection had before this import asked for another.
+    recipe_before: Recipe,
 }
 
 impl Plan {
@@ -32,6 +34,10 @@ impl Plan {
             encoder: request.encoder.as_ref(),
             recipe: request.recipe,
         };
+        let recipe_before = match library.collection(&request.collection) {
+            Ok(there) => there.recipe()?,
+            Err(_) => Recipe::Flat,
+        };
         let collection = target.open(library)?;
         let (kind, path) = root_of(&source);
         let root = remembered_root(&collection, kind, &path, prefix)?;
@@ -43,7 +49,14 @@ impl Plan {
             prune: request.prune,
             force: request.force,
             rehash: request.rehash,
+            recipe_before,
         })
+    }
+
+    /// A recipe that cannot be is not kept: the collection has the one it had, and its index.
+    pub fn put_recipe_back(&self, tracker: &Tracker) -> Result<(), IngestError> {
+        self.collection.set_recipe(self.recipe_before)?;
+        Ok(self.collection.build_indexes(tracker)?)
     }
 }
 

@@ -110,6 +110,21 @@ impl Uploads {
         upload.finish(&self.library, id)
     }
 
+    /// Ends every upload, because the server does; what they brought stays.
+    pub fn end_all(&self) {
+        let open: Vec<(JobId, Arc<Upload>)> = self.lock().drain().collect();
+        for (id, upload) in open {
+            upload.tracker.cancel();
+            self.end(id, &upload);
+        }
+    }
+
+    fn end(&self, id: JobId, upload: &Upload) {
+        if let Err(e) = upload.finish(&self.library, id) {
+            tracing::warn!("upload {} could not be ended: {e}", id.0);
+        }
+    }
+
     fn end_forgotten(&self) {
         let forgotten: Vec<(JobId, Arc<Upload>)> = {
             let mut open = self.lock();
@@ -117,9 +132,7 @@ impl Uploads {
             open.extract_if(|_, upload| old(upload)).collect()
         };
         for (id, upload) in forgotten {
-            if let Err(e) = upload.finish(&self.library, id) {
-                tracing::warn!("upload {} could not be ended: {e}", id.0);
-            }
+            self.end(id, &upload);
         }
     }
 

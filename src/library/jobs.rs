@@ -1,6 +1,6 @@
 //! Long work: a line of jobs, one running at a time per lane, each with progress, a wish to stop and a report on disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::LibraryError;
 use super::progress::{Progress, Tracker};
 use crate::store::{self, JobId, JobRecord, JobState, NewJob, Store};
-use crate::types::{Coded, CollectionName};
+use crate::types::{Coded, CollectionName, Fault};
 
 /// A job as pages, API and terminal show it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,11 +40,14 @@ pub struct JobView {
 pub struct JobError {
     pub code: String,
     pub message: String,
+    /// What a caller does about it; internal for jobs of older versions.
+    #[serde(default)]
+    pub fault: Fault,
 }
 
 impl JobError {
     pub fn of(error: &dyn Coded) -> Self {
-        Self { code: error.code().to_owned(), message: error.to_string() }
+        Self { code: error.code().to_owned(), message: error.to_string(), fault: error.fault() }
     }
 }
 
@@ -78,12 +81,14 @@ type InLine = (JobId, Arc<Tracker>, Work);
 pub struct Jobs {
     store: Arc<Store>,
     live: Arc<Mutex<HashMap<JobId, Arc<Tracker>>>>,
+    /// Those in line whose turn has not come. Who takes a job out of here runs it, or ends it.
+    waiting: Arc<Mutex<HashSet<JobId>>>,
     lanes: Mutex<HashMap<Lane, Sender<InLine>>>,
 }
 
 impl Jobs {
     pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store, live: Arc::default(), lanes: Mutex::default() }
+        Self { store, live: Arc::default(), waiting: Arc::default(), lanes: Mutex::default() }
     }
 
     /// Puts work in line and returns at once.
@@ -94,6 +99,7 @@ impl Jobs {
         work: impl FnOnce(&Tracker) -> Outcome + Send + 'static,
     ) -> Result<JobId, LibraryError> {
         let (id, tracker) = self.register(job)?;
+        self.waiting.lock().expect("no holder of this lock panics").insert(id);
         let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
         let line = lanes.entry(lane).or_insert_with(|| self.open_lane());
         // The lane's thread lives as long as this table, so the send cannot fail.
@@ -123,9 +129,12 @@ impl Jobs {
 
     fn open_lane(&self) -> Sender<InLine> {
         let (line, waiting) = mpsc::channel::<InLine>();
-        let (store, live) = (self.store.clone(), self.live.clone());
+        let (store, live, turn) = (self.store.clone(), self.live.clone(), self.waiting.clone());
         thread::spawn(move || {
             for (id, tracker, work) in waiting {
+                if !turn.lock().expect("no holder of this lock panics").remove(&id) {
+                    continue;
+                }
                 run_one(&store, id, &tracker, work);
                 live.lock().expect("no holder of this lock panics").remove(&id);
             }
@@ -159,14 +168,23 @@ impl Jobs {
         if let Some(tracker) = self.tracker(id) {
             tracker.cancel();
         }
+        // One that waits in line ends at once: it has nothing to bring to an end.
+        if self.waiting.lock().expect("no holder of this lock panics").remove(&id) {
+            self.end(id, Outcome::Cancelled { report: Value::Null, rejects: Vec::new() })?;
+        }
         Ok(())
     }
 
     /// Asks every job to stop, and says how many had not ended.
     pub fn cancel_all(&self) -> usize {
-        let live = self.live.lock().expect("no holder of this lock panics");
-        live.values().for_each(|tracker| tracker.cancel());
-        live.len()
+        let all: Vec<JobId> =
+            self.live.lock().expect("no holder of this lock panics").keys().copied().collect();
+        for &id in &all {
+            if let Err(e) = self.cancel(id) {
+                tracing::warn!("job {} could not be stopped: {e}", id.0);
+            }
+        }
+        all.len()
     }
 
     /// Waits until no job is left, or until patience ends.
@@ -219,7 +237,7 @@ fn run_one(store: &Store, id: JobId, tracker: &Tracker, work: Work) {
         Ok(()) => {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(tracker))).unwrap_or_else(|_| {
                 let message = "an internal error stopped this job; see the log".to_owned();
-                Outcome::Failed(JobError { code: "job.panicked".to_owned(), message })
+                Outcome::Failed(JobError { code: "job.panicked".to_owned(), message, fault: Fault::Internal })
             })
         }
     };

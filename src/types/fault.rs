@@ -1,7 +1,10 @@
 //! What kind of fault an error is. HTTP statuses and exit codes are chosen from it in one place each.
 
+use serde::{Deserialize, Serialize};
+
 /// The kinds of fault, coarse on purpose: a caller acts on the kind, a person reads the sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// What was given cannot be used: 400, exit 2.
     Input,
@@ -20,6 +23,7 @@ pub enum Fault {
     /// Something needed is missing (no encoder, hub unreachable): 503, exit 6.
     Unavailable,
     /// Ours: a full disk, a damaged file, a bug: 500, exit 1.
+    #[default]
     Internal,
 }
 

@@ -1,16 +1,24 @@
 //! What handlers take from a request, checked at the edge: strict JSON, queries, forms, names. Refusals are problems.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{FormRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
 
 use super::problem::Problem;
 
 /// Largest JSON body: an FAQ entry with a very long answer fits.
 const JSON_BYTES: u64 = 8 << 20;
+
+/// How long a body that is refused is received, and how long without a byte of it.
+const HEARD_OUT: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_millis(300);
 
 /// A URL's query.
 #[derive(FromRequestParts)]
@@ -52,6 +60,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if length(request.headers()).is_some_and(|n| n > JSON_BYTES) {
+            hear_out(request).await;
             return Err(Problem::too_large(JSON_BYTES));
         }
         // Chunked bodies tell no length; the limit holds for them while they are read.
@@ -77,12 +86,13 @@ fn malformed(e: &serde_json::Error) -> Problem {
 fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     use serde_json::error::Category;
     let inner = e.inner();
-    if inner.classify() != Category::Data {
-        return malformed(inner);
-    }
     let said = inner.to_string();
     let path = e.path().to_string();
     let path = if path == "." { String::new() } else { path };
+    if inner.classify() != Category::Data {
+        let problem = malformed(inner);
+        return if path.is_empty() { problem } else { problem.at(path) };
+    }
     if let Some(name) = unknown_field(&said) {
         // The path may or may not end with the field itself.
         let field = match path.as_str() {
@@ -105,10 +115,24 @@ fn unknown_field(said: &str) -> Option<String> {
     Some(rest[..end].to_owned())
 }
 
-/// Refuses what says that it is larger than anything allowed here, before a byte of it is read.
+/// Whoever is still sending sees a broken connection instead of the answer, so a body is received for a while and thrown
+/// away. One who asked before sending (`Expect`) is answered at once.
+async fn hear_out(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body().into_data_stream();
+    let all = async { while let Ok(Some(Ok(_))) = timeout(SILENCE, body.next()).await {} };
+    let _ = timeout(HEARD_OUT, all).await;
+}
+
+/// Refuses what says that it is larger than anything allowed here; none of it is kept.
 pub async fn refuse_large(State(limit): State<u64>, request: Request, next: Next) -> Response {
     match length(request.headers()) {
-        Some(n) if n > limit => Problem::too_large(limit).into_response(),
+        Some(n) if n > limit => {
+            hear_out(request).await;
+            Problem::too_large(limit).into_response()
+        }
         _ => next.run(request).await,
     }
 }

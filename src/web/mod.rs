@@ -122,11 +122,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let router = router(App::new(library, stopping));
+    let app = App::new(library, stopping);
+    let router = router(app.clone());
     let stopped = async move {
         shutdown.await;
-        // Streams have no end of their own.
+        // Streams and uploads have no end of their own.
         let _ = stop.send(true);
+        let _ = tokio::task::spawn_blocking(move || app.0.uploads.end_all()).await;
     };
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }

@@ -3,9 +3,11 @@
 mod catalog;
 mod cli;
 mod encoder;
+mod handover;
 mod home;
 mod hub;
 mod index;
+mod interrupt;
 mod journey;
 mod photo;
 mod web;

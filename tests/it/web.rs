@@ -412,6 +412,113 @@ fn another_source_may_not_take_a_name() {
 }
 
 #[test]
+fn an_upload_has_a_root_a_prefix_and_a_limit() {
+    let app = TestApp::start();
+    app.photos();
+    let uploads = "/api/v1/collections/photos/uploads";
+    let (a, b) = (photo(1, ImageFormat::Jpeg), photo(2, ImageFormat::Jpeg));
+    let given = [
+        Part::Field("root", "holiday"),
+        Part::Field("prefix", "2024"),
+        Part::File("files", "picked/sea/a.jpg", &a),
+        Part::File("files", "picked/b.jpg", &b),
+        Part::File("files", "picked/notes.txt", b"none"),
+    ];
+    let report = app.form(uploads, &given).json();
+    assert_eq!((&report["indexed"], &report["skipped"]), (&json!(2), &json!(1)), "{report}");
+    assert_eq!(app.form(uploads, &given).json()["unchanged"], 2, "the same root again upserts");
+    let changed = [Part::Field("root", "holiday"), Part::File("files", "other/b.jpg", &a)];
+    assert_eq!(app.form(uploads, &changed).json()["replaced"], 1, "and remembers its prefix");
+    let keys = |app: &TestApp| -> Vec<String> {
+        let listed = app.get("/api/v1/collections/photos/items").json();
+        let items = listed["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys(&app), ["2024/b.jpg", "2024/sea/a.jpg"]);
+    let roots = app.get("/api/v1/collections/photos").json()["roots"].clone();
+    assert_eq!(roots.as_array().unwrap().len(), 1, "{roots}");
+    assert_eq!((&roots[0]["name"], &roots[0]["prefix"]), (&json!("holiday"), &json!("2024")));
+    for bad in ["/abs", "a/../b", ".."] {
+        let parts = [Part::Field("prefix", bad), Part::File("files", "b.jpg", &a)];
+        let problem = app.form(uploads, &parts).problem();
+        assert_eq!((problem.0, problem.2.as_str()), (400, "prefix"), "{bad}");
+    }
+    for bad in ["../b.jpg", "a/../b.jpg", "/etc/b.jpg"] {
+        let report = app.form(uploads, &[Part::File("files", bad, &a)]).json();
+        assert_eq!(report["rejected"][0]["code"], "key.path", "{bad}: {report}");
+    }
+    let unknown = app.form(uploads, &[Part::Field("folder_name", "x"), Part::File("files", "b.jpg", &a)]);
+    assert_eq!(unknown.problem().2, "folder_name");
+    assert_eq!(app.form(uploads, &[Part::Field("root", "x")]).problem().0, 400);
+    // 3 MiB where 2 are allowed: told by its head, and read without one.
+    let large = vec![0; 3 << 20];
+    let body = multipart(&[Part::File("files", "b.jpg", &large)]);
+    let form = ("content-type", "multipart/form-data; boundary=XxX");
+    assert_eq!(app.send("POST", uploads, &[form], &body).problem().0, 413);
+    let mut chunked = format!("{:x}\r\n", body.len()).into_bytes();
+    chunked.extend(&body);
+    chunked.extend(b"\r\n0\r\n\r\n");
+    let mut stream = TcpStream::connect(app.address).unwrap();
+    let head = format!(
+        "POST {uploads} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{}: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        app.address, form.0, form.1
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let _ = stream.write_all(&chunked);
+    let mut raw = Vec::new();
+    let _ = stream.read_to_end(&mut raw);
+    assert_eq!(parse(&raw).problem().0, 413);
+    // A photo within the upload's limit and over a photo's.
+    let photo = vec![0xff; (1 << 20) + 1];
+    let report = app.form(uploads, &[Part::File("files", "large.jpg", &photo)]).json();
+    assert_eq!(report["rejected"][0]["code"], "photo.too_large", "{report}");
+    assert_eq!(keys(&app), ["2024/b.jpg", "2024/sea/a.jpg"]);
+}
+
+#[test]
+fn odd_vectors_and_fields_are_told() {
+    let app = TestApp::start();
+    app.photos().put_photo("a.jpg", 1);
+    let dim = app.get("/api/v1/collections/photos").json()["dim"].as_u64().unwrap() as usize;
+    let told = |body: Value| app.post(SEARCH, &body).problem();
+    let p = |status: u16, code: &str, field: &str| (status, code.to_owned(), field.to_owned());
+    let with = |at: usize, value: f64| {
+        let mut vector = vec![0.5; dim];
+        vector[at] = value;
+        json!({"vector": vector})
+    };
+    assert_eq!(told(json!({"vector": vec![0.0; dim]})), p(400, "vector.zero", "vector"));
+    assert_eq!(told(with(3, 1e39)), p(400, "vector.not_finite", "vector"), "infinite as f32");
+    assert_eq!(told(json!({"vector": vec![0.5; dim + 1]})), p(400, "vector.dimension", "vector"));
+    assert_eq!(told(json!({"vector": []})).2, "vector");
+    assert_eq!(told(json!({"vector": [null]})).2, "vector[0]");
+    assert_eq!(app.post(SEARCH, &with(3, 0.5)).status, 200);
+    for odd in ["NaN", "Infinity", "-Infinity", "1e999"] {
+        let body = format!("{{\"vector\": [{odd}]}}");
+        let problem = app.send("POST", SEARCH, &[], body.as_bytes()).problem();
+        assert_eq!((problem.0, problem.2.as_str()), (400, "vector[0]"), "{odd}");
+    }
+    assert_eq!(told(json!({"item": "a.jpg", "k": 0})), p(400, "query.k", "k"));
+    assert_eq!(told(json!({"text": ""})), p(400, "query.empty", "text"));
+    assert_eq!(told(json!({"text": "a", "k": 1.5})).2, "k");
+    assert_eq!(told(json!({"text": "a", "offset": -1})).2, "offset");
+    assert_eq!(told(json!({"text": "a", "min_score": "high"})).2, "min_score");
+    assert_eq!(told(json!({"text": "a", "photo": "x"})), p(400, "request.unknown_field", "photo"));
+    let deep = json!({"text": "a", "filter": {"path_prefix": "a/", "tags": [{"x": 1}]}});
+    assert_eq!(told(deep).2, "filter.tags[0]");
+    for (k, offset) in [(500, 0), (1, 10_000_000)] {
+        let answer = app.post(SEARCH, &json!({"item": "a.jpg", "k": k, "offset": offset}));
+        assert_eq!(answer.json()["hits"], json!([]), "{k} {offset}");
+    }
+    let form = |parts: &[Part]| app.form(SEARCH, parts).problem();
+    let text = || Part::Field("text", "a");
+    assert_eq!(form(&[text(), Part::Field("k", "0")]), p(400, "query.k", "k"));
+    assert_eq!(form(&[text(), Part::Field("min_score", "NaN")]), p(400, "query.min_score", "min_score"));
+    assert_eq!(form(&[text(), Part::Field("filter", "{\"tags\":1}")]).2, "filter.tags");
+    assert_eq!(form(&[Part::Field("text", "")]).0, 400);
+}
+
+#[test]
 fn an_faq_is_uploaded_asked_and_changed() {
     let app = TestApp::start();
     let table = "id,question,answer,tags\nq1,How do I log in?,Use your e-mail address.,login\n\

@@ -86,6 +86,7 @@ pub struct Import {
     /// May repeat the name in the URL.
     #[serde(default)]
     collection: Option<CollectionName>,
+    #[serde(with = "ingest::path_json")]
     path: std::path::PathBuf,
     #[serde(default)]
     prefix: Option<String>,
