@@ -57,7 +57,7 @@ impl Server {
         let child = self.child.take().unwrap();
         signal(&child, "TERM");
         let begin = Instant::now();
-        let output = end_within(child, 30);
+        let output = end_within(child, 60);
         assert_eq!(output.status.code(), Some(0));
         assert!(begin.elapsed() < Duration::from_secs(10), "took {:?}", begin.elapsed());
     }
@@ -207,7 +207,7 @@ fn ctrl_c_stops_the_job_that_was_handed_over() {
     let output = end_within(waiting, 5);
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     signal(&running, "INT");
-    let output = end_within(running, 30);
+    let output = end_within(running, 60);
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let committed = report["indexed"].as_u64().unwrap();

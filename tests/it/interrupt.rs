@@ -93,7 +93,7 @@ fn ctrl_c_and_sigterm_stop_cleanly_with_the_report() {
         let child = spawn(&home, &PHOTOS);
         until("a commit", || items(&home, "photos") > 0);
         signal(&child, name);
-        let output = end_within(child, 30);
+        let output = end_within(child, 60);
         assert_eq!(output.status.code(), Some(130), "{name}: {output:?}");
         let report = last_line(&output);
         let committed = items(&home, "photos");
@@ -134,7 +134,7 @@ fn a_stop_while_the_index_is_built_is_a_stop() {
     // All items are there: what remains is the index, or nothing.
     until("the last commit", || items(&home, "photos") == 40);
     signal(&child, "INT");
-    let output = end_within(child, 30);
+    let output = end_within(child, 60);
     assert!(matches!(output.status.code(), Some(0 | 130)), "{output:?}");
     assert_eq!(last_line(&output)["indexed"], 40);
     assert_eq!(home.run(PHOTOS).ok().json()["unchanged"], 40);
