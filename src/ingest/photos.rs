@@ -181,6 +181,7 @@ fn encode_all(
     tracker: &Tracker,
 ) -> Result<(), IngestError> {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut same = Vec::new();
     let mut since = Instant::now();
     loop {
         let patience = AT_LEAST_EVERY.saturating_sub(since.elapsed());
@@ -190,7 +191,7 @@ fn encode_all(
                 (batch.len() >= BATCH, false)
             }
             Ok(Read::Same(candidate)) => {
-                plan.collection.store().restamp(plan.collection.id(), &[(candidate.key, candidate.stamp)])?;
+                same.push((candidate.key, candidate.stamp));
                 report.unchanged += 1;
                 tracker.advance(1);
                 (false, false)
@@ -207,6 +208,9 @@ fn encode_all(
         if flush || since.elapsed() >= AT_LEAST_EVERY {
             let taken = std::mem::take(&mut batch);
             encode_batch(plan, encoder, taken, report, tracker)?;
+            if !same.is_empty() {
+                plan.collection.store().restamp(plan.collection.id(), &std::mem::take(&mut same))?;
+            }
             since = Instant::now();
         }
         if end {

@@ -336,3 +336,14 @@ fn copies_are_the_same_for_the_same_seed_and_never_written_over() {
     let again = run("7", "a");
     assert_eq!((again.code, &again.json()["error"]["code"]), (5, &json!("augment.exists")));
 }
+
+#[test]
+fn rehash_looks_into_every_file_and_touching_one_replaces_nothing() {
+    let home = Home::new();
+    home.photos("pics", 3);
+    index(&home, "pics", &[]).ok();
+    // The same bytes written anew: another time, the same content.
+    home.put("pics/0.jpg", &photo(0, ImageFormat::Jpeg));
+    assert_eq!(index(&home, "pics", &[]).ok().json(), report([0, 3, 0, 0, 0, 0]));
+    assert_eq!(index(&home, "pics", &["--rehash"]).ok().json(), report([0, 3, 0, 0, 0, 0]));
+}
