@@ -6,6 +6,7 @@ use crate::store::{Access, StoreError};
 
 /// List collections.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  simile collections --json")]
 pub struct Args {}
 
 pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {

@@ -11,6 +11,7 @@ use crate::store::{self, Access, StoreError};
 
 /// Check this machine, the encoders and the data folder.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  simile doctor --models ~/encoders")]
 pub struct Args {}
 
 /// One thing looked at.

@@ -22,7 +22,7 @@ pub struct Args {
     /// A folder of photos, a photo, or a .csv or .jsonl FAQ
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// The collection; made if there is none of that name
+    /// The collection to put it into; made if there is none of that name
     #[arg(long, short, value_name = "NAME")]
     collection: CollectionName,
     /// The encoder; without one the collection's own, or the best for a new one
@@ -34,13 +34,13 @@ pub struct Args {
     /// Put NAME/ before every key of this source
     #[arg(long, value_name = "NAME")]
     prefix: Option<String>,
-    /// Take items out whose file is gone
+    /// Take out the items whose file is gone
     #[arg(long)]
     prune: bool,
     /// Prune even if the folder is missing or empty, or more than half has vanished
     #[arg(long)]
     force: bool,
-    /// Hash every file, also those whose size, time and inode are known
+    /// Look into every file, also those whose size, time and inode have not changed
     #[arg(long)]
     rehash: bool,
 }

@@ -51,10 +51,10 @@ Exit codes:
 /// Options that every command has.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// Data folder [env: SIMILE_DATA; default: simile in the user's data home]
+    /// Data folder [env: SIMILE_DATA; default: ~/.local/share/simile]
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Folders of encoders, separated by ':' [env: SIMILE_MODELS]
+    /// Folders of your own encoders, separated by ':' [env: SIMILE_MODELS]
     #[arg(long, global = true, value_name = "FOLDERS")]
     models: Option<std::ffi::OsString>,
     /// Print JSON on standard output
