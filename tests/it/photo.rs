@@ -243,6 +243,24 @@ fn a_photo_of_48_megapixels_passes() {
     assert_eq!((small.width(), small.height()), (256, 192));
 }
 
+#[test]
+fn large_pictures_of_the_other_formats_pass() {
+    let large = image::DynamicImage::ImageRgb8(RgbImage::from_pixel(6000, 4000, image::Rgb([9, 99, 199])));
+    for format in
+        [image::ImageFormat::Png, image::ImageFormat::WebP, image::ImageFormat::Bmp, image::ImageFormat::Tiff]
+    {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        large.write_to(&mut bytes, format).unwrap();
+        let limits = Limits { bytes: 1 << 30, ..Limits::default() };
+        let photo = decode(bytes.get_ref(), &limits).unwrap_or_else(|e| panic!("{format:?}: {e}"));
+        assert_eq!(photo.pixels.dimensions(), (6000, 4000), "{format:?}");
+    }
+    // A small frame on a large screen.
+    let mut gif = fs::read(fixtures("formats/animated.gif")).unwrap();
+    gif[6..10].copy_from_slice(&[0x70, 0x17, 0xa0, 0x0f]);
+    assert_eq!(decode(&gif, &Limits::default()).unwrap().pixels.dimensions(), (6000, 4000));
+}
+
 fn preprocess(short: u32, crop: u32, filter: Filter) -> Preprocess {
     Preprocess { short, crop, filter, mean: [0.0; 3], std: [1.0; 3] }
 }

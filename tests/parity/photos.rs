@@ -67,3 +67,33 @@ fn every_photo_decodes_and_none_that_is_cut_off() {
         thumbs / n
     );
 }
+
+/// Prints what a photo of twelve megapixels costs, as a phone makes it.
+#[test]
+fn twelve_megapixels() {
+    let scene = image::RgbImage::from_fn(4000, 3000, |x, y| {
+        let wave = (f64::from(x) / 37.0).sin() * (f64::from(y) / 23.0).cos() * 60.0;
+        image::Rgb([(128.0 + wave) as u8, (x / 16) as u8, ((x * 7 + y * 13) % 97) as u8 + (y / 20) as u8])
+    });
+    let bytes = photo::display(&scene, 4000);
+    let time = |name: &str, work: &dyn Fn()| {
+        let mut times: Vec<f64> = (0..7)
+            .map(|_| {
+                let start = Instant::now();
+                work();
+                start.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        println!(
+            "12 megapixels ({} kB), {name}: median {:.1} ms, best {:.1} ms",
+            bytes.len() / 1000,
+            times[3],
+            times[0]
+        );
+    };
+    time("decode", &|| drop(photo::decode(&bytes, &Limits::default()).unwrap()));
+    time("resize and crop", &|| drop(RESNET.apply(&scene)));
+    time("thumbnail of 320", &|| drop(photo::thumbnail(&scene, 320)));
+    time("display picture of 1600", &|| drop(photo::display(&scene, 1600)));
+}
