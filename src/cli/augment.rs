@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
                 reject.code
             );
         }
-        println!(
+        say!(
             "{} copies of {} photos, {} skipped, {} rejected",
             report.written,
             report.photos,

@@ -45,24 +45,28 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 fn print(f: &Figures) {
     let stages =
         |t: &Timings| format!("decode {:.1}, encode {:.1}, search {:.2}", t.decode, t.encode, t.search);
-    println!("threads                  {}", f.threads);
-    println!(
+    say!("threads                  {}", f.threads);
+    say!(
         "photos indexed           {} with {}: {:.1} per second",
-        f.photos_indexed, f.photos_encoder, f.photos_per_second
+        f.photos_indexed,
+        f.photos_encoder,
+        f.photos_per_second
     );
-    println!("one photo, ms            {}", stages(&f.photo_query_ms));
-    println!(
+    say!("one photo, ms            {}", stages(&f.photo_query_ms));
+    say!(
         "FAQ entries indexed      {} with {}: {:.1} per second",
-        f.entries_indexed, f.text_encoder, f.entries_per_second
+        f.entries_indexed,
+        f.text_encoder,
+        f.entries_per_second
     );
-    println!("one question, ms         {}", stages(&f.text_query_ms));
-    println!(
+    say!("one question, ms         {}", stages(&f.text_query_ms));
+    say!(
         "scan of {} x {}     {:.1} ms, {:.1} million vectors per second",
         f.scan_items,
         f.scan_dim,
         f.scan_ms,
         f.scan_vectors_per_second / 1e6
     );
-    println!("start-up with {} items {:.0} ms", f.scan_items, f.start_up_ms);
-    println!("resident memory          {:.0} MiB, mapped vectors counted", f.resident_mib);
+    say!("start-up with {} items {:.0} ms", f.scan_items, f.start_up_ms);
+    say!("resident memory          {:.0} MiB, mapped vectors counted", f.resident_mib);
 }

@@ -27,5 +27,5 @@ pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {
 
 fn line(info: &CollectionInfo) {
     let encoder = info.encoder.as_ref().map_or("no encoder yet", |name| name.as_str());
-    println!("{}\t{}\t{} items\t{encoder}\t{}", info.name, info.kind, info.items, info.index);
+    say!("{}\t{}\t{} items\t{encoder}\t{}", info.name, info.kind, info.items, info.index);
 }

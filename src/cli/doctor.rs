@@ -40,7 +40,7 @@ pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {
         output::json(&checks);
     } else {
         for check in &checks {
-            println!(
+            say!(
                 "{}  {}: {}",
                 if check.ok { "ok  " } else { "BAD " },
                 check.name,

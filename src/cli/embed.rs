@@ -178,5 +178,5 @@ fn write_npy(out: &Path, rows: &[Row]) -> Result<(), CliError> {
 fn line(row: &Row) {
     let first: Vec<String> = row.vector.iter().take(4).map(|v| format!("{v:+.4}")).collect();
     let cut = if row.truncated { "  (truncated)" } else { "" };
-    println!("{}\t{} numbers: {} …{cut}", output::one_line(&row.input), row.dim, first.join(" "));
+    say!("{}\t{} numbers: {} …{cut}", output::one_line(&row.input), row.dim, first.join(" "));
 }

@@ -140,9 +140,9 @@ fn print_fields(before: &str, value: &serde_json::Value) {
         match value {
             serde_json::Value::Object(_) => print_fields(&format!("{field}."), value),
             serde_json::Value::Number(n) if n.is_f64() => {
-                println!("{before}{field}: {:.4}", n.as_f64().unwrap_or_default());
+                say!("{before}{field}: {:.4}", n.as_f64().unwrap_or_default());
             }
-            other => println!("{before}{field}: {}", output::one_line(other.to_string().trim_matches('"'))),
+            other => say!("{before}{field}: {}", output::one_line(other.to_string().trim_matches('"'))),
         }
     }
 }

@@ -49,7 +49,7 @@ impl CliError {
     /// One sentence on standard error; with `--json` also an object on standard output.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
-            println!("{}", json!({"error": {"code": self.code, "message": self.message}}));
+            say!("{}", json!({"error": {"code": self.code, "message": self.message}}));
         }
         eprintln!("simile: {} [{}]", plain(&self.message), self.code);
         ExitCode::from(self.exit)

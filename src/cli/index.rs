@@ -104,7 +104,7 @@ fn report(global: &Global, report: &Report) {
             reject.code
         );
     }
-    println!(
+    say!(
         "{} indexed, {} unchanged, {} replaced, {} removed, {} vanished, {} skipped, {} rejected",
         report.indexed,
         report.unchanged,

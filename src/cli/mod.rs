@@ -1,5 +1,10 @@
 //! The command line: parse, call one use case, draw the answer. A command is a file.
 
+/// `println!` that does not panic when nobody reads any more.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::output::line(format_args!($($text)*)) };
+}
+
 mod args;
 mod ask;
 mod augment;

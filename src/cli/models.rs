@@ -68,10 +68,5 @@ fn line(entry: &Entry) {
         (State::Pullable, ..) => format!("simile models pull {}", entry.name),
         (State::Unusable, _, why) => format!("unusable: {}", why.as_deref().unwrap_or("see its folder")),
     };
-    println!(
-        "{}\t{modality}\t{dim}\t{}\t{}",
-        entry.name,
-        entry.languages.join(","),
-        output::one_line(&state)
-    );
+    say!("{}\t{modality}\t{dim}\t{}\t{}", entry.name, entry.languages.join(","), output::one_line(&state));
 }

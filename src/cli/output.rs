@@ -1,5 +1,7 @@
 //! How things look in a terminal: no control character of a file name or an answer reaches it.
 
+use std::io::Write;
+
 use serde::Serialize;
 
 use crate::search::{Answer, Hit, Shown};
@@ -19,9 +21,18 @@ pub fn one_line(text: &str) -> String {
     plain(&text.replace('\n', "\\n"))
 }
 
+/// A line on standard output. Its reader may have gone (`| head`), which is no fault of anybody.
+pub fn line(text: std::fmt::Arguments) {
+    if let Err(e) = writeln!(std::io::stdout().lock(), "{text}")
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("simile: standard output cannot be written ({e})");
+    }
+}
+
 /// One JSON value on one line of standard output.
 pub fn json(value: &impl Serialize) {
-    println!("{}", serde_json::to_string(value).expect("answers have a JSON form"));
+    say!("{}", serde_json::to_string(value).expect("answers have a JSON form"));
 }
 
 /// Hits as a person reads them.
@@ -42,14 +53,14 @@ pub fn answer(answer: &Answer) {
 
 fn hit(hit: &Hit) {
     match &hit.shown {
-        Shown::Photo { .. } => println!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(hit.key.as_str())),
+        Shown::Photo { .. } => say!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(hit.key.as_str())),
         Shown::Faq { question, wording, answer, .. } => {
-            println!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(question));
+            say!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(question));
             if wording != question {
-                println!("             matched: {}", one_line(wording));
+                say!("             matched: {}", one_line(wording));
             }
             for line in answer.lines() {
-                println!("             {}", plain(line));
+                say!("             {}", plain(line));
             }
         }
     }

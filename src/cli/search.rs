@@ -130,17 +130,17 @@ fn one_name(path: &Path, folder: &Path) -> String {
 }
 
 fn table(answers: &[OfFolder]) {
-    println!("query\trank\tfile\tscore");
+    say!("query\trank\tfile\tscore");
     for of in answers {
         for hit in &of.answer.hits {
             let (query, file) = (output::one_line(&of.query), output::one_line(hit.key.as_str()));
-            println!("{query}\t{}\t{file}\t{:.4}", hit.rank, hit.score);
+            say!("{query}\t{}\t{file}\t{:.4}", hit.rank, hit.score);
         }
     }
     let mean = |time: fn(&Answer) -> f64| {
         answers.iter().map(|of| time(&of.answer)).sum::<f64>() / answers.len().max(1) as f64
     };
-    println!(
+    say!(
         "mean of {} queries: extraction {:.1} ms, search {:.2} ms",
         answers.len(),
         mean(|a| a.timings_ms.decode + a.timings_ms.encode),

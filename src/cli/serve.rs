@@ -90,7 +90,7 @@ fn announce(global: &Global, address: &str) {
     if global.json {
         output::json(&serde_json::json!({"address": address, "url": format!("http://{address}/")}));
     } else {
-        println!("simile is at http://{address}/");
+        say!("simile is at http://{address}/");
     }
 }
 

@@ -347,3 +347,20 @@ fn rehash_looks_into_every_file_and_touching_one_replaces_nothing() {
     assert_eq!(index(&home, "pics", &[]).ok().json(), report([0, 3, 0, 0, 0, 0]));
     assert_eq!(index(&home, "pics", &["--rehash"]).ok().json(), report([0, 3, 0, 0, 0, 0]));
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    use std::process::Stdio;
+    let home = Home::new();
+    let mut child = home
+        .command()
+        .args(["models", "list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && !said.contains("panicked"), "{said}");
+}
