@@ -39,7 +39,7 @@ from safetensors.torch import load_file, save_file
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE = 56                    # every training picture is stored at this size
-STAGES = ((0.3, 40), (0.5, 48), (1.0, 64))   # (until this share of the run, pixels)
+STAGES = ((0.7, 40), (0.86, 48), (1.0, 64))   # (until this share of the run, pixels)
 BATCH, PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 96, 0.2, 0.9, 5e-5, 0.1
 PAIRS_EVERY, PAIR_WEIGHT, TEMPERATURE = 2, 0.7, 0.1
 EMA_EVERY, EMA_KEEP, LOG_EVERY = 8, 0.98, 50
