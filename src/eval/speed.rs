@@ -11,7 +11,7 @@ use crate::index::Recipe;
 use crate::ingest::{self, IngestError, Request};
 use crate::library::{Collection, Library, LibraryError, NewCollection, Tracker};
 use crate::search::{self, Answer, Ask, Page, Query, SearchError, Timings};
-use crate::store::{Access, Batch, Body, Filter, NewItem, NewPart, SpaceRecord};
+use crate::store::{Access, Batch, Body, Filter, InSpace, NewItem, NewPart, SpaceRecord};
 use crate::types::{Coded, CollectionName, Dim, Fault, ItemKey, Kind, Vector};
 
 /// What is measured, and with what.
@@ -166,12 +166,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 const SCAN_DIM: usize = 768;
+const SPACE: &str = "bench";
 
 fn scan(library: &Arc<Library>, plan: &Plan, figures: &mut Figures) -> Result<(), SpeedError> {
     let new = NewCollection { name: name("scan"), kind: Kind::Faq, encoder: None, recipe: Recipe::Flat };
     let collection = library.create(&new)?;
     let dim = Dim::new(SCAN_DIM).expect("a constant above 0");
-    let space = SpaceRecord { id: "bench".to_owned(), descriptor: serde_json::Value::Null, dim };
+    let space = SpaceRecord { id: SPACE.to_owned(), descriptor: serde_json::Value::Null, dim };
     library
         .store()
         .set_encoder(collection.id(), &"bench".parse().expect("a constant name"), &space)
@@ -218,7 +219,10 @@ fn entry(i: usize, vector: Vector) -> NewItem {
         stamp: None,
         content: None,
         words: Vec::new(),
-        parts: vec![NewPart { text: Some(question), vector: Some(vector) }],
+        parts: vec![NewPart {
+            text: Some(question),
+            vectors: vec![InSpace { space: SPACE.to_owned(), vector }],
+        }],
     }
 }
 

@@ -78,7 +78,8 @@ pub fn put_photo_in(
     let embedding = encoder.crops(std::slice::from_ref(&prepared.crop), urgency)?.remove(0);
     let content = collection.store().put_blob(bytes)?;
     let place = Place::Blob(content);
-    let item = photos::item(key, root.id, &prepared, embedding.vector, place, None, tags);
+    let vectors = vec![encoder.placed(embedding)];
+    let item = photos::item(key, root.id, &prepared, vectors, place, None, tags);
     commit(collection, item, before.is_some())
 }
 
@@ -109,7 +110,7 @@ pub fn put_entry(
     let encoder = plan::encoder_for(library, &collection, None, language, &Tracker::default())?;
     let texts: Vec<&str> = table::texts(&row).collect();
     let embeddings = encoder.texts(&texts, Role::Passage, Urgency::Interactive)?;
-    let mut vectors = embeddings.into_iter().map(|e| e.vector);
+    let mut vectors = embeddings.into_iter().map(|e| vec![encoder.placed(e)]);
     let item = table::item(key, root.id, &row, &mut vectors);
     commit(&collection, item, before.is_some())
 }

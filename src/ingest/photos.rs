@@ -13,8 +13,8 @@ use super::plan::{self, Plan};
 use super::{Reject, Report};
 use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
 use crate::photo::{self, Crop, PhotoError, Preprocess};
-use crate::store::{Batch, Body, ContentId, NewItem, NewPart, Place, RootId, Stamp};
-use crate::types::{Coded, ItemKey, Vector};
+use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, Place, RootId, Stamp};
+use crate::types::{Coded, ItemKey};
 
 /// Committed at least every so many items, and at least once in so long a time.
 const BATCH: usize = 16;
@@ -67,7 +67,7 @@ pub fn item(
     key: ItemKey,
     root: RootId,
     prepared: &Prepared,
-    vector: Vector,
+    vectors: Vec<InSpace>,
     place: Place,
     stamp: Option<Stamp>,
     tags: Vec<String>,
@@ -87,7 +87,7 @@ pub fn item(
         extra: serde_json::Map::new(),
         stamp,
         content: Some(prepared.content),
-        parts: vec![NewPart { text: None, vector: Some(vector) }],
+        parts: vec![NewPart { text: None, vectors }],
     }
 }
 
@@ -244,7 +244,7 @@ fn encode_batch(
             candidate.key,
             plan.root.id,
             &prepared,
-            embedding.vector,
+            vec![encoder.placed(embedding)],
             place,
             stamp,
             Vec::new(),

@@ -8,10 +8,10 @@ use super::plan::{self, Plan};
 use super::{Done, Reject, Report};
 use crate::encoder::Role;
 use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency};
-use crate::store::{Batch, Body, ContentId, NewItem, NewPart, RootId, RootRecord};
+use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, RootId, RootRecord};
 use crate::text::table::{FaqRow, Format, Table, read_faq};
 use crate::text::{self, Language};
-use crate::types::{ItemKey, Vector};
+use crate::types::ItemKey;
 
 /// Entries encoded and committed together.
 const BATCH: usize = 16;
@@ -111,7 +111,7 @@ impl TableImport<'_> {
         let mut vectors = encoder
             .texts(&texts, Role::Passage, Urgency::Bulk)?
             .into_iter()
-            .map(|embedding| embedding.vector);
+            .map(|embedding| vec![encoder.placed(embedding)]);
         let upserts =
             batch.iter().map(|(key, row)| item(key.clone(), self.root.id, row, &mut vectors)).collect();
         self.collection.commit(&Batch { upserts, deletes: Vec::new() })?;
@@ -130,10 +130,16 @@ pub fn content(row: &FaqRow) -> ContentId {
     ContentId::of(&serde_json::to_vec(&parts).expect("texts have a JSON form"))
 }
 
-/// The item of an entry; takes one vector for each of its texts.
-pub fn item(key: ItemKey, root: RootId, row: &FaqRow, vectors: &mut impl Iterator<Item = Vector>) -> NewItem {
-    let parts =
-        texts(row).map(|text| NewPart { text: Some(text.to_owned()), vector: vectors.next() }).collect();
+/// The item of an entry; takes the vectors of each of its texts.
+pub fn item(
+    key: ItemKey,
+    root: RootId,
+    row: &FaqRow,
+    vectors: &mut impl Iterator<Item = Vec<InSpace>>,
+) -> NewItem {
+    let part =
+        |text: &str| NewPart { text: Some(text.to_owned()), vectors: vectors.next().unwrap_or_default() };
+    let parts = texts(row).map(part).collect();
     let mut words = text::words(&row.question);
     words.extend(row.tags.iter().flat_map(|tag| text::words(tag)));
     NewItem {

@@ -7,6 +7,7 @@ use super::LibraryError;
 use super::turnstile::{Turnstile, Urgency};
 use crate::encoder::{Catalog, Embedding, Encoder, EncoderError, Role};
 use crate::photo::Crop;
+use crate::store::InSpace;
 use crate::text;
 use crate::types::{EncoderName, SpaceId};
 
@@ -71,6 +72,11 @@ impl LoadedEncoder {
     /// What it is; encoding goes through [`Self::texts`] and [`Self::crops`].
     pub fn about(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// A vector that it made, with the space that it lies in.
+    pub fn placed(&self, embedding: Embedding) -> InSpace {
+        InSpace { space: self.encoder.space_id().to_string(), vector: embedding.vector }
     }
 
     pub fn texts(

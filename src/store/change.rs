@@ -10,12 +10,14 @@ use super::{
 };
 use crate::types::ItemKey;
 
-/// Where the rows of this change lie: the segment's number and name, and the first row.
-#[derive(Clone, Copy)]
+/// Where the rows of this change lie in one space: the segment's number and name, and the first row.
 pub(super) struct Place {
     num: i64,
     id: SegmentId,
     next: u32,
+    space: String,
+    /// The space is searched; else it is being filled.
+    now: bool,
 }
 
 /// A change on its way into the transaction.
@@ -41,7 +43,7 @@ impl<'a> Change<'a> {
     }
 
     /// Names rows that were appended and synced.
-    pub(super) fn note_rows(&self, appended: &Appended) -> Result<Place, StoreError> {
+    pub(super) fn note_rows(&self, appended: &Appended, now: bool) -> Result<Place, StoreError> {
         let s = &appended.segment;
         let num = if appended.new {
             let sql = "INSERT INTO segments (uuid, collection, space, rows) VALUES (?, ?, ?, ?)";
@@ -56,15 +58,15 @@ impl<'a> Change<'a> {
         self.tx
             .prepare_cached("INSERT INTO commits (segment, first, rows, crc) VALUES (?, ?, ?, ?)")?
             .execute(params![num, appended.first, appended.count, appended.crc])?;
-        Ok(Place { num, id: s.id, next: appended.first })
+        Ok(Place { num, id: s.id, next: appended.first, space: s.space.clone(), now })
     }
 
-    /// Takes out, then puts in; `place` is where the vectors of `upserts` lie, in their order.
+    /// Takes out, then puts in; `places` are where the vectors of `upserts` lie, in their order.
     pub(super) fn apply(
         &mut self,
         upserts: &[&NewItem],
         deletes: &[ItemKey],
-        mut place: Option<Place>,
+        mut places: Vec<Place>,
     ) -> Result<(), StoreError> {
         for key in deletes {
             self.done.deleted += u64::from(self.take_out(key)?);
@@ -75,7 +77,7 @@ impl<'a> Change<'a> {
             } else {
                 self.done.added += 1;
             }
-            self.put_in(item, place.as_mut())?;
+            self.put_in(item, &mut places)?;
         }
         Ok(())
     }
@@ -105,7 +107,7 @@ impl<'a> Change<'a> {
         Ok(true)
     }
 
-    fn put_in(&mut self, item: &NewItem, place: Option<&mut Place>) -> Result<(), StoreError> {
+    fn put_in(&mut self, item: &NewItem, places: &mut [Place]) -> Result<(), StoreError> {
         let tx = self.tx;
         let body = serde_json::to_string(&item.body).expect("a body has a JSON form");
         let extra = serde_json::to_string(&item.extra).expect("a JSON object has a JSON form");
@@ -131,39 +133,44 @@ impl<'a> Change<'a> {
             tags.execute(params![id, tag])?;
         }
         words::add(tx, self.collection, id, &item.words)?;
-        self.put_parts(ItemId(id), &item.parts, place)?;
+        self.put_parts(ItemId(id), &item.parts, places)?;
         self.items += 1;
         Ok(())
     }
 
-    fn put_parts(
-        &mut self,
-        item: ItemId,
-        parts: &[NewPart],
-        mut place: Option<&mut Place>,
-    ) -> Result<(), StoreError> {
+    fn put_parts(&mut self, item: ItemId, parts: &[NewPart], places: &mut [Place]) -> Result<(), StoreError> {
         let mut insert = self.tx.prepare_cached("INSERT INTO parts (item, part, text) VALUES (?, ?, ?)")?;
         for (part, new) in (0u16..).zip(parts) {
             insert.execute(params![item.0, part, new.text])?;
             self.parts += 1;
-            if new.vector.is_some() {
-                let place = place.as_deref_mut().expect("every vector of the batch was appended");
-                self.own(PartId { item, part }, place)?;
+            for place in places.iter_mut() {
+                if new.vectors.iter().any(|made| made.space == place.space) {
+                    self.own(PartId { item, part }, place)?;
+                }
             }
         }
         Ok(())
     }
 
+    /// Gives a part of an item that is there the next row.
+    pub(super) fn fill(&mut self, part: PartId, place: &mut Place) -> Result<(), StoreError> {
+        self.own(part, place)?;
+        self.done.filled += 1;
+        Ok(())
+    }
+
     /// Makes the next row a part's.
-    pub(super) fn own(&mut self, PartId { item, part }: PartId, place: &mut Place) -> Result<(), StoreError> {
+    fn own(&mut self, PartId { item, part }: PartId, place: &mut Place) -> Result<(), StoreError> {
         let row = place.next;
         self.tx
             .prepare_cached("INSERT INTO vectors (segment, row, item, part) VALUES (?, ?, ?, ?)")?
             .execute(params![place.num, row, item.0, part])?;
-        self.tx
-            .prepare_cached("UPDATE parts SET lost = 0 WHERE item = ? AND part = ? AND lost = 1")?
-            .execute(params![item.0, part])?;
-        self.done.rows.push(LiveRow { segment: place.id, row, item, part });
+        if place.now {
+            self.tx
+                .prepare_cached("UPDATE parts SET lost = 0 WHERE item = ? AND part = ? AND lost = 1")?
+                .execute(params![item.0, part])?;
+            self.done.rows.push(LiveRow { segment: place.id, row, item, part });
+        }
         place.next += 1;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Collections, the spaces of their vectors, and the roots that their items come from.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -200,17 +200,30 @@ impl Store {
         encoder: &EncoderName,
         space: &SpaceRecord,
     ) -> Result<(), StoreError> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if space.id.is_empty() || space.id.len() > 128 || !space.id.chars().all(fits) {
-            return Err(StoreError::SpaceId { id: space.id.clone() });
-        }
+        self.set_fitted_encoder(id, encoder, space, None)
+    }
+
+    /// The same, with what the encoder fitted on the collection; its hash is in the descriptor.
+    pub fn set_fitted_encoder(
+        &self,
+        id: CollectionId,
+        encoder: &EncoderName,
+        space: &SpaceRecord,
+        fitted: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.execute(
-                "INSERT OR IGNORE INTO spaces (id, descriptor, dim) VALUES (?, ?, ?)",
-                params![space.id, space.descriptor.to_string(), space.dim.get() as i64],
-            )?;
+            put_space(tx, space, fitted)?;
             let sql = "UPDATE collections SET encoder = ?, space = ? WHERE id = ?";
             changed(id, tx.execute(sql, params![encoder.as_str(), space.id, id.0])?)
+        })
+    }
+
+    /// What was fitted for a space; `None` if nothing was, or the space is gone.
+    pub fn fitted(&self, space: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached("SELECT fitted FROM spaces WHERE id = ?")?;
+            let found: Option<Option<Vec<u8>>> = query.query_row([space], |row| row.get(0)).optional()?;
+            Ok(found.flatten())
         })
     }
 
@@ -251,6 +264,23 @@ impl Store {
             rows.next()?.map(root_of).expect("the root was put in above")
         })
     }
+}
+
+/// Notes a space, if it is not known yet.
+pub(super) fn put_space(
+    tx: &Transaction<'_>,
+    space: &SpaceRecord,
+    fitted: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if space.id.is_empty() || space.id.len() > 128 || !space.id.chars().all(fits) {
+        return Err(StoreError::SpaceId { id: space.id.clone() });
+    }
+    tx.execute(
+        "INSERT OR IGNORE INTO spaces (id, descriptor, dim, fitted) VALUES (?, ?, ?, ?)",
+        params![space.id, space.descriptor.to_string(), space.dim.get() as i64, fitted],
+    )?;
+    Ok(())
 }
 
 fn changed(id: CollectionId, rows: usize) -> Result<(), StoreError> {

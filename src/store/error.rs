@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lock::Hint;
-use crate::types::{Coded, CollectionName, Dim, Fault, ItemKey};
+use crate::types::{Coded, CollectionName, Dim, EncoderName, Fault, ItemKey};
 
 /// Why the store could not do as asked. Whatever it was, what was acknowledged before is still there.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,18 @@ pub enum StoreError {
         "{key}: the vector has {got} numbers, its collection wants {want}; encode it with the collection's encoder"
     )]
     WrongDim { key: ItemKey, got: Dim, want: Dim },
+    #[error("{key}: was encoded for a space that its collection has left; encode it again")]
+    OtherSpace { key: ItemKey },
+    #[error("collection {name} has no vectors yet; index something into it first")]
+    NotEncoded { name: CollectionName },
+    #[error("collection {name} has the vectors of {encoder} already; choose another encoder")]
+    SameSpace { name: CollectionName, encoder: EncoderName },
+    #[error("collection {name} is being switched to {to}; let that end, or cancel it first")]
+    Switching { name: CollectionName, to: EncoderName },
+    #[error("this collection is not being switched to another encoder; begin a switch first")]
+    NoSwitch,
+    #[error("{count} texts or photos have no vector of the new encoder yet; let the switch go on")]
+    SwitchLacks { count: usize },
     #[error("{key}: more than {max} parts; split the item")]
     TooManyParts { key: ItemKey, max: usize },
     #[error("{id:?} is no id of a space; use 1 to 128 letters, digits, '-' and '_'")]
@@ -111,6 +123,12 @@ impl Coded for StoreError {
             Self::NoSegment { .. } => "store.segment_gone",
             Self::NoSpace { .. } => "collection.no_encoder",
             Self::WrongDim { .. } => "vector.dimension",
+            Self::OtherSpace { .. } => "vector.other_space",
+            Self::NotEncoded { .. } => "collection.no_encoder",
+            Self::SameSpace { .. } => "switch.same",
+            Self::Switching { .. } => "switch.other",
+            Self::NoSwitch => "switch.none",
+            Self::SwitchLacks { .. } => "switch.lacks",
             Self::TooManyParts { .. } => "item.parts",
             Self::SpaceId { .. } => "store.space_id",
         }
@@ -121,10 +139,16 @@ impl Coded for StoreError {
             Self::Absent { .. } | Self::NoCollection { .. } | Self::NoJob { .. } => Fault::NotFound,
             Self::Locked { .. } => Fault::Busy,
             Self::ReadOnly { .. } | Self::OpenedForReading => Fault::Forbidden,
-            Self::NewerVersion { .. } | Self::OlderVersion { .. } | Self::NoSpace { .. } => {
-                Fault::Unavailable
-            }
-            Self::Exists { .. } => Fault::Conflict,
+            Self::NewerVersion { .. }
+            | Self::OlderVersion { .. }
+            | Self::NoSpace { .. }
+            | Self::NotEncoded { .. } => Fault::Unavailable,
+            Self::Exists { .. }
+            | Self::OtherSpace { .. }
+            | Self::SameSpace { .. }
+            | Self::Switching { .. }
+            | Self::NoSwitch
+            | Self::SwitchLacks { .. } => Fault::Conflict,
             Self::WrongDim { .. } | Self::SpaceId { .. } => Fault::Input,
             Self::TooManyParts { .. } => Fault::TooLarge,
             Self::Full { .. }

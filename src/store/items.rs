@@ -278,17 +278,23 @@ impl Store {
 
     /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space.
     pub fn lacking_vectors(&self, collection: CollectionId) -> Result<Vec<PartId>, StoreError> {
-        self.read(|db| {
-            let space = space_of(db, collection)?;
-            let mut query = db.prepare_cached(
-                "SELECT p.item, p.part FROM items i JOIN parts p ON p.item = i.id WHERE i.collection = ?
-                 AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
-                                 WHERE v.item = p.item AND v.part = p.part AND s.space = ?)",
-            )?;
-            let parts = query.query_map(params![collection.0, space], part_of)?;
-            Ok(parts.collect::<Result<_, _>>()?)
-        })
+        self.read(|db| lacking_in(db, collection, space_of(db, collection)?.as_deref()))
     }
+}
+
+/// Parts of a collection without a vector in a space.
+pub(super) fn lacking_in(
+    db: &Connection,
+    collection: CollectionId,
+    space: Option<&str>,
+) -> Result<Vec<PartId>, StoreError> {
+    let mut query = db.prepare_cached(
+        "SELECT p.item, p.part FROM items i JOIN parts p ON p.item = i.id WHERE i.collection = ?
+         AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
+                         WHERE v.item = p.item AND v.part = p.part AND s.space = ?)",
+    )?;
+    let parts = query.query_map(params![collection.0, space], part_of)?;
+    Ok(parts.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn part_of(row: &Row<'_>) -> rusqlite::Result<PartId> {

@@ -18,10 +18,12 @@ mod lock;
 mod map;
 mod paths;
 mod recover;
+mod route;
 mod schema;
 mod segment;
 mod segments;
 mod settings;
+mod switch;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -43,7 +45,8 @@ pub use jobs::{JobId, JobRecord, JobState, NewJob, Reject};
 pub use lock::{Hint, holder};
 pub use paths::{path_of_text, text_of_path};
 pub use segment::{Segment, SegmentId};
-pub use vectors::{Batch, Committed, LiveRow, NewItem, NewPart};
+pub use switch::SwitchRecord;
+pub use vectors::{Batch, Committed, InSpace, LiveRow, NewItem, NewPart};
 
 use io::Io;
 use lock::Lock;

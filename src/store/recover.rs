@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 use walkdir::WalkDir;
 
+use super::collections::space_of;
 use super::io::Io;
 use super::segment::{Segment, check_header, length, stride, whole_rows};
 use super::segments::{self, SegmentRow};
@@ -123,14 +124,17 @@ fn lose_all(
     io.commit(tx)
 }
 
-/// Notes the parts whose vectors lie in `from..to`, and takes these out.
+/// Notes the parts whose vectors lie in `from..to`, and takes these out. Of a space that is only being filled no part is
+/// lost: it lacks a vector there, and the switch goes on with it.
 fn lose(tx: &Transaction<'_>, row: &SegmentRow, from: u32, to: u32) -> Result<(), StoreError> {
     let range = params![row.num, from, to];
-    tx.execute(
-        "UPDATE parts SET lost = 1 WHERE (item, part) IN
-         (SELECT item, part FROM vectors WHERE segment = ? AND row >= ? AND row < ?)",
-        range,
-    )?;
+    if space_of(tx, row.collection)?.as_ref() == Some(&row.space) {
+        tx.execute(
+            "UPDATE parts SET lost = 1 WHERE (item, part) IN
+             (SELECT item, part FROM vectors WHERE segment = ? AND row >= ? AND row < ?)",
+            range,
+        )?;
+    }
     tx.execute("DELETE FROM vectors WHERE segment = ? AND row >= ? AND row < ?", range)?;
     Ok(())
 }

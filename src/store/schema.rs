@@ -9,7 +9,8 @@ use super::StoreError;
 use super::io::Io;
 
 /// Each brings `user_version` from its place in this list to the next; only ever added to.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_switch.sql")];
 
 /// The format that this program writes.
 pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;

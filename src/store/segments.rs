@@ -127,6 +127,11 @@ impl Store {
         }
     }
 
+    /// Drops the mappings of segments that are gone; those that searches hold stay good.
+    pub(super) fn forget(&self, ids: impl IntoIterator<Item = SegmentId>) {
+        self.maps.forget(ids);
+    }
+
     pub(super) fn map(&self, row: &SegmentRow) -> Result<Arc<Segment>, StoreError> {
         self.maps.get(row, &self.data)
     }

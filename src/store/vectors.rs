@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::change::{Change, Place};
 use super::collections::{self, RootId};
-use super::items;
+use super::route::{self, Rows, Spaces};
 use super::segment::{header, length, stride};
 use super::segments::{self, SegmentRow};
 use super::{
@@ -47,7 +47,15 @@ pub struct NewItem {
 #[derive(Debug, Clone, Default)]
 pub struct NewPart {
     pub text: Option<String>,
-    pub vector: Option<Vector>,
+    /// At most one for each space: the collection's, and the one that is being filled beside it.
+    pub vectors: Vec<InSpace>,
+}
+
+/// A vector and the id of the space that it was made for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InSpace {
+    pub space: String,
+    pub vector: Vector,
 }
 
 /// A row of a segment that is a part's current vector.
@@ -65,7 +73,9 @@ pub struct Committed {
     pub added: u64,
     pub replaced: u64,
     pub deleted: u64,
-    /// The new rows.
+    /// Parts of items that were there already and got a vector.
+    pub filled: u64,
+    /// The new rows of the space that is searched; those of one that is being filled are not among them.
     pub rows: Vec<LiveRow>,
     /// Rows that are no longer anybody's.
     pub dead: Vec<(SegmentId, u32)>,
@@ -98,18 +108,18 @@ impl Store {
     /// Makes a batch true: whole or not at all. Returning `Ok` is the acknowledgement: it survives a power cut.
     ///
     /// # Errors
-    /// `NoCollection`, `NoSpace`, `WrongDim` before anything is written; `Full` and what the disk reports leave the
-    /// items as they were.
+    /// `NoCollection`, `NoSpace`, `OtherSpace`, `WrongDim` before anything is written; `Full` and what the disk reports
+    /// leave the items as they were.
     pub fn commit(&self, collection: CollectionId, batch: &Batch) -> Result<Committed, StoreError> {
         let upserts = last_of_each_key(&batch.upserts);
         let mut writer = self.writer()?;
-        let space = collections::by_id(&writer.conn, collection)?.space;
+        let spaces = Spaces::of(&writer.conn, collection)?;
         if upserts.is_empty() && batch.deletes.is_empty() {
             return Ok(Committed::default());
         }
-        let vectors = check(&upserts, space.as_ref())?;
-        self.change(&mut writer, collection, space.as_ref(), &vectors, |change, place| {
-            change.apply(&upserts, &batch.deletes, place)
+        let rows = spaces.sort(&upserts)?;
+        self.change(&mut writer, collection, &rows, &spaces, |change, places| {
+            change.apply(&upserts, &batch.deletes, places)
         })
     }
 
@@ -124,15 +134,29 @@ impl Store {
         vectors: &[(PartId, Vector)],
     ) -> Result<Committed, StoreError> {
         let mut writer = self.writer()?;
-        let space = collections::by_id(&writer.conn, collection)?.space;
-        let lacking = lacking_among(&writer.conn, collection, space.as_ref(), vectors)?;
+        let record = collections::by_id(&writer.conn, collection)?;
+        let space = record.space.ok_or(StoreError::NotEncoded { name: record.name })?;
+        self.fill_in(&mut writer, collection, &space, vectors)
+    }
+
+    /// The same in a space that is the collection's, or is being filled beside it.
+    pub(super) fn fill_in(
+        &self,
+        writer: &mut Writer,
+        collection: CollectionId,
+        space: &SpaceRecord,
+        vectors: &[(PartId, Vector)],
+    ) -> Result<Committed, StoreError> {
+        let lacking = route::lacking_among(&writer.conn, collection, space, vectors)?;
         if lacking.is_empty() {
             return Ok(Committed::default());
         }
+        let spaces = Spaces::of(&writer.conn, collection)?;
         let (parts, vectors): (Vec<PartId>, Vec<&Vector>) = lacking.into_iter().unzip();
-        self.change(&mut writer, collection, space.as_ref(), &vectors, |change, place| {
-            let mut place = place.expect("there are vectors");
-            parts.iter().try_for_each(|&part| change.own(part, &mut place))
+        let rows = [Rows { space: space.clone(), vectors }];
+        self.change(writer, collection, &rows, &spaces, |change, mut places| {
+            let place = places.first_mut().expect("there are vectors");
+            parts.iter().try_for_each(|&part| change.fill(part, place))
         })
     }
 
@@ -141,35 +165,36 @@ impl Store {
         &self,
         writer: &mut Writer,
         collection: CollectionId,
-        space: Option<&SpaceRecord>,
-        vectors: &[&Vector],
-        act: impl FnOnce(&mut Change<'_>, Option<Place>) -> Result<(), StoreError>,
+        rows: &[Rows<'_>],
+        spaces: &Spaces,
+        act: impl FnOnce(&mut Change<'_>, Vec<Place>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
-        let appended = match space {
-            Some(space) if !vectors.is_empty() => Some(self.append(writer, collection, space, vectors)?),
-            _ => None,
-        };
-        let named = self.name(&mut writer.conn, collection, appended.as_ref(), act);
-        let Some(appended) = appended else { return named };
-        let slot = (collection, appended.segment.space.clone());
-        match named {
-            Ok(mut committed) => {
-                if let Some(growing) = writer.growing.get_mut(&slot) {
+        let mut appended = Vec::new();
+        let named = rows
+            .iter()
+            .try_for_each(|rows| {
+                appended.push(self.append(writer, collection, &rows.space, &rows.vectors)?);
+                Ok(())
+            })
+            .and_then(|()| self.name(&mut writer.conn, collection, &appended, spaces, act));
+        for appended in &appended {
+            let slot = (collection, appended.segment.space.clone());
+            match (&named, writer.growing.get_mut(&slot)) {
+                (Ok(_), Some(growing)) => {
                     growing.row = appended.segment.clone();
                     growing.next = appended.segment.rows;
                 }
-                committed.segments.push(self.map(&appended.segment)?);
-                Ok(committed)
-            }
-            Err(e) => {
                 // The transaction may still come true after a crash, so these rows are never written again.
-                match writer.growing.get_mut(&slot) {
-                    Some(growing) if !appended.new => growing.next = appended.first + appended.count,
-                    _ => drop(writer.growing.remove(&slot)),
-                }
-                Err(e)
+                (Err(_), Some(growing)) if !appended.new => growing.next = appended.first + appended.count,
+                (Err(_), Some(_)) => drop(writer.growing.remove(&slot)),
+                (_, None) => {}
             }
         }
+        let mut committed = named?;
+        for appended in appended.iter().filter(|a| spaces.is_now(&a.segment.space)) {
+            committed.segments.push(self.map(&appended.segment)?);
+        }
+        Ok(committed)
     }
 
     /// Puts vectors behind the collection's growing segment, and syncs.
@@ -258,45 +283,19 @@ impl Store {
         &self,
         conn: &mut Connection,
         collection: CollectionId,
-        appended: Option<&Appended>,
-        act: impl FnOnce(&mut Change<'_>, Option<Place>) -> Result<(), StoreError>,
+        appended: &[Appended],
+        spaces: &Spaces,
+        act: impl FnOnce(&mut Change<'_>, Vec<Place>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut change = Change::new(&tx, collection);
-        let place = appended.map(|a| change.note_rows(a)).transpose()?;
-        act(&mut change, place)?;
+        let places = appended.iter().map(|a| change.note_rows(a, spaces.is_now(&a.segment.space)));
+        let places = places.collect::<Result<_, _>>()?;
+        act(&mut change, places)?;
         let done = change.finish()?;
         self.io.commit(tx)?;
         Ok(done)
     }
-}
-
-/// Those of the parts that are there and have no vector in the space, each once.
-fn lacking_among<'a>(
-    db: &Connection,
-    collection: CollectionId,
-    space: Option<&SpaceRecord>,
-    vectors: &'a [(PartId, Vector)],
-) -> Result<Vec<(PartId, &'a Vector)>, StoreError> {
-    let mut query = db.prepare_cached(
-        "SELECT i.key FROM parts p JOIN items i ON i.id = p.item
-         WHERE p.item = ?1 AND p.part = ?2 AND i.collection = ?3 AND NOT EXISTS
-         (SELECT 1 FROM vectors v JOIN segments g ON g.num = v.segment
-          WHERE v.item = ?1 AND v.part = ?2 AND g.space = ?4)",
-    )?;
-    let mut seen = HashSet::new();
-    let mut out = Vec::new();
-    for (part, vector) in vectors {
-        let mut rows = query.query(params![part.item.0, part.part, collection.0, space.map(|s| &s.id)])?;
-        if let Some(row) = rows.next()? {
-            let key = items::key_of(row, 0)?;
-            check_one(&key, vector, space)?;
-            if seen.insert(part) {
-                out.push((*part, vector));
-            }
-        }
-    }
-    Ok(out)
 }
 
 /// Of items with one key the last, in the order given.
@@ -305,28 +304,4 @@ fn last_of_each_key(items: &[NewItem]) -> Vec<&NewItem> {
     let mut kept: Vec<&NewItem> = items.iter().rev().filter(|item| seen.insert(&item.key)).collect();
     kept.reverse();
     kept
-}
-
-/// The vectors of a batch in the order of their rows, checked against the space.
-fn check<'a>(upserts: &[&'a NewItem], space: Option<&SpaceRecord>) -> Result<Vec<&'a Vector>, StoreError> {
-    const MOST_PARTS: usize = u16::MAX as usize;
-    let mut out = Vec::new();
-    for item in upserts {
-        if item.parts.len() > MOST_PARTS {
-            return Err(StoreError::TooManyParts { key: item.key.clone(), max: MOST_PARTS });
-        }
-        for vector in item.parts.iter().filter_map(|part| part.vector.as_ref()) {
-            check_one(&item.key, vector, space)?;
-            out.push(vector);
-        }
-    }
-    Ok(out)
-}
-
-fn check_one(key: &ItemKey, vector: &Vector, space: Option<&SpaceRecord>) -> Result<(), StoreError> {
-    let Some(space) = space else { return Err(StoreError::NoSpace { key: key.clone() }) };
-    if vector.dim() == space.dim {
-        return Ok(());
-    }
-    Err(StoreError::WrongDim { key: key.clone(), got: vector.dim(), want: space.dim })
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod model;
 mod odd;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +34,10 @@ pub fn space() -> SpaceRecord {
 
 /// An FAQ entry whose parts are `seed`, `seed + 1`, … and whose question tells the seed.
 pub fn entry(text: &str, seed: u32, parts: u32) -> NewItem {
-    let part = |i| NewPart { text: Some(format!("wording {i}")), vector: Some(vector(seed + i)) };
+    let part = |i| {
+        let vectors = vec![InSpace { space: space().id, vector: vector(seed + i) }];
+        NewPart { text: Some(format!("wording {i}")), vectors }
+    };
     NewItem {
         key: key(text),
         root: None,

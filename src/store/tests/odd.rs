@@ -286,12 +286,15 @@ fn parts_without_vectors_are_listed() {
     assert_eq!(refused(store.create_collection(&new)), "collection.exists");
     assert_eq!(refused(store.commit(id, &upsert(vec![entry("a", 1, 1)]))), "collection.no_encoder");
     let mut bare = entry("a", 1, 2);
-    bare.parts.iter_mut().for_each(|part| part.vector = None);
+    bare.parts.iter_mut().for_each(|part| part.vectors.clear());
     store.commit(id, &upsert(vec![bare])).unwrap();
     assert_eq!(store.lacking_vectors(id).unwrap().len(), 2);
     let wide = SpaceRecord { dim: Dim::new(4).unwrap(), id: "wide".into(), ..space() };
     store.set_encoder(id, &"e".parse().unwrap(), &wide).unwrap();
-    assert_eq!(refused(store.commit(id, &upsert(vec![entry("a", 1, 1)]))), "vector.dimension");
+    assert_eq!(refused(store.commit(id, &upsert(vec![entry("a", 1, 1)]))), "vector.other_space");
+    let mut narrow = entry("a", 1, 1);
+    narrow.parts[0].vectors[0].space = "wide".into();
+    assert_eq!(refused(store.commit(id, &upsert(vec![narrow]))), "vector.dimension");
     assert_eq!(store.collection(&new.name).unwrap().unwrap().space, Some(wide.clone()));
     for id in ["", "../x", "a/b"] {
         let odd = SpaceRecord { id: id.into(), ..wide.clone() };
@@ -311,7 +314,9 @@ fn another_space_begins_without_vectors_and_the_old_ones_stay() {
     store.set_encoder(id, &"e".parse().unwrap(), &other).unwrap();
     assert!(store.segments(id).unwrap().is_empty() && store.live(id).unwrap().is_empty());
     assert_eq!(store.lacking_vectors(id).unwrap().len(), 2);
-    let done = store.commit(id, &upsert(vec![entry("a", 3, 1)])).unwrap();
+    let mut moved = entry("a", 3, 1);
+    moved.parts[0].vectors[0].space = other.id.clone();
+    let done = store.commit(id, &upsert(vec![moved])).unwrap();
     assert_eq!((done.replaced, done.rows.len(), done.dead.len()), (1, 1, 1));
     store.set_encoder(id, &"e".parse().unwrap(), &space()).unwrap();
     assert_eq!(seen(&store, id)["b"].1, [vector(2).into_inner()]);
