@@ -1,4 +1,4 @@
-//! BERT: token ids to token vectors.
+//! BERT, and XLM-R, which is BERT with RoBERTa's positions: token ids to token vectors.
 
 use candle_core::{Result, Tensor};
 
@@ -24,10 +24,10 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Names as Hugging Face stores them, with or without `bert.` before them.
-    pub fn load(weights: &Weights, c: &BertConfig) -> Loaded<Self> {
-        let prefixed = weights.has("bert.embeddings.word_embeddings.weight");
-        let root = weights.root(if prefixed { "bert." } else { "" });
+    /// Names as Hugging Face stores them, with or without `prefix` before them.
+    pub fn load(weights: &Weights, c: &BertConfig, prefix: &str) -> Loaded<Self> {
+        let prefixed = weights.has(&format!("{prefix}embeddings.word_embeddings.weight"));
+        let root = weights.root(if prefixed { prefix } else { "" });
         let sizes = LayerSizes {
             hidden: c.hidden_size,
             heads: c.num_attention_heads,

@@ -64,12 +64,14 @@ impl Card {
 
     /// The cards that every simile carries.
     pub fn builtin() -> Vec<Self> {
-        const CARDS: [&str; 8] = [
+        const CARDS: [&str; 10] = [
             include_str!("../../models/bge-base-zh-v1.5.toml"),
             include_str!("../../models/text2vec-base-chinese.toml"),
             include_str!("../../models/bge-base-en-v1.5.toml"),
             include_str!("../../models/all-MiniLM-L6-v2.toml"),
             include_str!("../../models/paraphrase-albert-small-v2.toml"),
+            include_str!("../../models/paraphrase-multilingual-mpnet-base-v2.toml"),
+            include_str!("../../models/paraphrase-multilingual-MiniLM-L12-v2.toml"),
             include_str!("../../models/resnet50.toml"),
             include_str!("../../models/resnet18.toml"),
             include_str!("../../models/ngram-hash.toml"),
@@ -82,6 +84,7 @@ impl Card {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     Bert,
+    XlmRoberta,
     Albert,
     /// Depth: 18, 34, 50, 101 or 152.
     ResNet(u32),
@@ -93,6 +96,7 @@ impl std::fmt::Display for Family {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Bert => f.write_str("BERT"),
+            Self::XlmRoberta => f.write_str("XLM-R"),
             Self::Albert => f.write_str("ALBERT"),
             Self::ResNet(depth) => write!(f, "ResNet-{depth}"),
             Self::NgramHash => f.write_str("n-gram hash"),
@@ -102,12 +106,16 @@ impl std::fmt::Display for Family {
 
 impl std::str::FromStr for Family {
     type Err = String;
-    /// `bert`, `albert`, `resnet18`, … as in configs.
+    /// `bert`, `xlm-roberta`, `resnet18`, … as in configs.
     fn from_str(s: &str) -> Result<Self, String> {
-        let unknown =
-            || format!("architecture {s:?} is not known; bert, albert and resnet18, 34, 50, 101, 152 are");
+        let unknown = || {
+            format!(
+                "architecture {s:?} is not known; bert, xlm-roberta, albert and resnet18, 34, 50, 101, 152 are"
+            )
+        };
         match s {
             "bert" => Ok(Self::Bert),
+            "xlm-roberta" => Ok(Self::XlmRoberta),
             "albert" => Ok(Self::Albert),
             "ngram-hash" => Ok(Self::NgramHash),
             _ => {

@@ -111,6 +111,7 @@ impl Entry {
             None => true,
             Some(Language::Zh) => has("zh"),
             Some(Language::En) => has("en"),
+            Some(Language::Mixed) => has("*") || (has("zh") && has("en")),
             Some(Language::Other) => has("*"),
         }
     }
@@ -241,7 +242,12 @@ impl Catalog {
                 done => return done,
             }
         }
-        if let Some(entry) = best {
+        // Of one that reads some of the texts, and one that only compares letters, the first is better.
+        let some = match language {
+            Some(Language::Mixed) => self.best(modality, Some(Language::Zh)),
+            _ => None,
+        };
+        if let Some(entry) = some.filter(|entry| entry.path.is_some()).or(best) {
             return Ok(entry);
         }
         let mut error = self.none_fits(modality, language);
@@ -257,6 +263,7 @@ impl Catalog {
             (Modality::Photo, _) => "photos",
             (_, Some(Language::Zh)) => "Chinese text",
             (_, Some(Language::En)) => "English text",
+            (_, Some(Language::Mixed)) => "both Chinese and English",
             (_, Some(Language::Other)) => "this language",
             (_, None) => "text",
         };
@@ -460,6 +467,7 @@ fn entry_of_card(card: &Card) -> Entry {
 fn architecture(of: &Architecture) -> String {
     match of {
         Architecture::Bert(_) => Family::Bert.to_string(),
+        Architecture::XlmRoberta(_) => Family::XlmRoberta.to_string(),
         Architecture::Albert(_) => Family::Albert.to_string(),
         Architecture::NgramHash(_) => Family::NgramHash.to_string(),
         Architecture::ResNet(c) => {

@@ -9,6 +9,12 @@ const MOST: usize = 1 << 24;
 pub fn check(spec: &EncoderSpec) -> Result<(), String> {
     match (&spec.architecture, spec.modality) {
         (Architecture::Bert(c), Modality::Text) => bert(c)?,
+        (Architecture::XlmRoberta(c), Modality::Text) => {
+            bert(c)?;
+            if c.position_offset == 0 {
+                return Err("an XLM-R whose positions begin at 0".to_owned());
+            }
+        }
         (Architecture::Albert(c), Modality::Text) => albert(c)?,
         (Architecture::ResNet(c), Modality::Photo) => resnet(c)?,
         (Architecture::NgramHash(_), Modality::Text) => return Ok(()),

@@ -13,7 +13,9 @@ use super::card::{Card, CardPreprocess, Family};
 use super::check::check;
 use super::language;
 use super::weights::Weights;
-use super::{Architecture, Block, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig};
+use super::{
+    Architecture, BertConfig, Block, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig,
+};
 use crate::photo::{Filter, Preprocess};
 use crate::types::EncoderName;
 
@@ -167,16 +169,22 @@ impl Folder<'_> {
                 let config = serde_json::from_value(config.clone()).map_err(parsed)?;
                 Ok((Family::Bert, Architecture::Bert(config)))
             }
+            (Some("xlm-roberta"), _) => {
+                let mut network: BertConfig = serde_json::from_value(config.clone()).map_err(parsed)?;
+                let pad = config.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
+                network.position_offset = (pad as usize).saturating_add(1);
+                Ok((Family::XlmRoberta, Architecture::XlmRoberta(network)))
+            }
             (Some("albert"), _) => {
                 let config = serde_json::from_value(config.clone()).map_err(parsed)?;
                 Ok((Family::Albert, Architecture::Albert(config)))
             }
             (Some(other), _) => Err(self.unusable(format!(
-                "model_type {other:?} is not computed by simile; take a bert or albert, or a ResNet in timm's form"
+                "model_type {other:?} is not computed by simile; take a bert, xlm-roberta or albert, or a ResNet in timm's form"
             ))),
             (None, Some(name)) => match name.parse() {
                 Ok(Family::ResNet(depth)) => Ok(resnet(depth)),
-                Ok(_) => Err(self.flaw(CONFIG, "a BERT or ALBERT is told by model_type, not architecture")),
+                Ok(_) => Err(self.flaw(CONFIG, "a text network is told by model_type, not architecture")),
                 Err(why) => Err(self.unusable(format!("{why}; choose another model"))),
             },
             (None, None) => Err(self.unusable(format!("{CONFIG} names neither model_type nor architecture"))),
@@ -188,7 +196,7 @@ impl Folder<'_> {
         let tokenizer = match family {
             Family::ResNet(_) | Family::NgramHash => None,
             Family::Bert => there("tokenizer.json").or_else(|| there("vocab.txt")),
-            Family::Albert => there("tokenizer.json"),
+            Family::Albert | Family::XlmRoberta => there("tokenizer.json"),
         };
         let weights = there("model.safetensors").or_else(|| self.only_safetensors());
         let Some(weights) = weights else { return Err(self.no_weights()) };
@@ -369,8 +377,9 @@ fn probe(spec: &EncoderSpec) -> Result<(), EncoderError> {
         if weights.has(&format!("{p}embeddings.word_embeddings.weight")) { p } else { "" }
     };
     match &spec.architecture {
-        Architecture::Bert(c) => {
-            let (p, last) = (prefix("bert."), c.num_hidden_layers - 1);
+        Architecture::Bert(c) | Architecture::XlmRoberta(c) => {
+            let xlm = matches!(spec.architecture, Architecture::XlmRoberta(_));
+            let (p, last) = (prefix(if xlm { "roberta." } else { "bert." }), c.num_hidden_layers - 1);
             let table = format!("{p}embeddings.word_embeddings.weight");
             weights.expect_shape(&table, &[c.vocab_size, c.hidden_size])?;
             let up = format!("{p}encoder.layer.{last}.intermediate.dense.weight");

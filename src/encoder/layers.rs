@@ -96,7 +96,9 @@ impl Norm {
 /// Embedding tables: words, and positions with the first token type already added (no pairs are ever encoded).
 pub struct Embeddings {
     words: Tensor,
+    /// From position 0 on, also where the first token's is another.
     places: Tensor,
+    offset: usize,
     norm: Norm,
 }
 
@@ -115,11 +117,11 @@ impl Embeddings {
         let EmbeddingSizes { vocab, dim, positions, offset, types, eps } = *sizes;
         let kind = scope.values("token_type_embeddings.weight", &[types, dim])?;
         let mut places = scope.values("position_embeddings.weight", &[positions, dim])?;
-        places.drain(..offset * dim);
         places.chunks_mut(dim).for_each(|row| row.iter_mut().zip(&kind).for_each(|(p, k)| *p += k));
         Ok(Self {
             words: scope.tensor("word_embeddings.weight", &[vocab, dim])?,
-            places: scope.upload(places, &[positions - offset, dim])?,
+            places: scope.upload(places, &[positions, dim])?,
+            offset,
             norm: Norm::load(&scope.sub("LayerNorm"), dim, eps)?,
         })
     }
@@ -128,8 +130,30 @@ impl Embeddings {
     pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
         let (batch, tokens) = ids.dims2()?;
         let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, tokens, ()))?;
-        self.norm.forward(&words.broadcast_add(&self.places.narrow(0, 0, tokens)?)?)
+        let places = match self.offset {
+            0 => self.places.narrow(0, 0, tokens)?.unsqueeze(0)?,
+            offset => {
+                let places = positions(&ids.to_vec2()?, offset as u32);
+                let places = Tensor::from_vec(places, batch * tokens, ids.device())?;
+                self.places.index_select(&places, 0)?.reshape((batch, tokens, ()))?
+            }
+        };
+        self.norm.forward(&words.broadcast_add(&places)?)
     }
+}
+
+/// RoBERTa's positions: tokens count from `offset` on; padding, whose id is one less, has that id's and counts
+/// nothing, wherever it stands.
+fn positions(ids: &[Vec<u32>], offset: u32) -> Vec<u32> {
+    let pad = offset - 1;
+    let row = |row: &Vec<u32>| {
+        let places = row.iter().scan(pad, |last, &id| {
+            *last += u32::from(id != pad);
+            Some(if id == pad { pad } else { *last })
+        });
+        places.collect::<Vec<_>>()
+    };
+    ids.iter().flat_map(row).collect()
 }
 
 /// What the parts of a layer are called in the file.

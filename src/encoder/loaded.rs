@@ -35,7 +35,7 @@ pub struct Encoder {
 }
 
 enum Network {
-    Text { network: Transformer, tokens: Tokens, pooling: Pooling },
+    Text { network: Transformer, tokens: Tokens, pooling: Pooling, pad: u32 },
     Photo(ResNet),
     Ngrams(NgramHash),
 }
@@ -57,14 +57,17 @@ impl Encoder {
         let weights = || Weights::open(&spec.files.weights, device.clone());
         let network = match &spec.architecture {
             Architecture::Bert(c) => {
-                let tokens = tokens(spec, c.max_position_embeddings - c.position_offset, c.vocab_size)?;
-                let network = Transformer::Bert(Bert::load(&weights()?, c)?);
-                Network::Text { network, tokens, pooling: spec.pooling }
+                let network = Transformer::Bert(Bert::load(&weights()?, c, "bert.")?);
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad: 0 }
+            }
+            Architecture::XlmRoberta(c) => {
+                let network = Transformer::Bert(Bert::load(&weights()?, c, "roberta.")?);
+                let pad = c.position_offset as u32 - 1;
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad }
             }
             Architecture::Albert(c) => {
-                let tokens = tokens(spec, c.max_position_embeddings, c.vocab_size)?;
                 let network = Transformer::Albert(Albert::load(&weights()?, c)?);
-                Network::Text { network, tokens, pooling: spec.pooling }
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad: 0 }
             }
             Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights()?, c)?),
             Architecture::NgramHash(_) => return Ok(Self::ngram_hash(None)),
@@ -149,7 +152,7 @@ impl Encoder {
         if let Network::Ngrams(hash) = &self.network {
             return hash.encode(texts);
         }
-        let Network::Text { network, tokens, pooling } = &self.network else {
+        let Network::Text { network, tokens, pooling, pad } = &self.network else {
             return Err(self.reads_not(Modality::Text));
         };
         let ids = self.tokenize(tokens, texts, role)?;
@@ -162,7 +165,7 @@ impl Encoder {
             let pass = (PASS_TOKENS / ids[longest].ids.len()).clamp(1, rest.len());
             let (now, later) = rest.split_at(pass);
             let batch: Vec<&Ids> = now.iter().map(|&i| &ids[i]).collect();
-            let rows = self.text_pass(network, *pooling, &batch).map_err(|e| self.failed(&e))?;
+            let rows = self.text_pass(network, *pooling, *pad, &batch).map_err(|e| self.failed(&e))?;
             for (&i, row) in now.iter().zip(rows) {
                 out[i] = Some(Embedding { vector: self.unit(i, row)?, truncated: ids[i].truncated });
             }
@@ -234,10 +237,11 @@ impl Encoder {
         &self,
         network: &Transformer,
         pooling: Pooling,
+        pad: u32,
         batch: &[&Ids],
     ) -> candle_core::Result<Vec<Vec<f32>>> {
         let longest = batch.iter().map(|t| t.ids.len()).max().unwrap_or(0);
-        let padded = batch.iter().flat_map(|t| (0..longest).map(|i| t.ids.get(i).copied().unwrap_or(0)));
+        let padded = batch.iter().flat_map(|t| (0..longest).map(|i| t.ids.get(i).copied().unwrap_or(pad)));
         let ids = Tensor::from_vec(padded.collect::<Vec<u32>>(), (batch.len(), longest), &self.device)?;
         let mask = if batch.iter().all(|t| t.ids.len() == longest) {
             None
@@ -270,10 +274,14 @@ impl Encoder {
     }
 }
 
-/// The card's limit, but never more than the network has positions for.
-fn tokens(spec: &EncoderSpec, positions: usize, vocabulary: usize) -> Loaded<Tokens> {
+fn tokens(spec: &EncoderSpec, vocabulary: usize) -> Loaded<Tokens> {
     let path = spec.files.tokenizer.as_deref().expect("checked: a text encoder has a tokenizer");
-    Tokens::open(path, spec.max_tokens.map_or(positions, |max| max.min(positions)), vocabulary)
+    Tokens::open(path, max_tokens(spec).expect("a text network has positions"), vocabulary)
+}
+
+/// The card's limit, but never more than the network has positions for.
+fn max_tokens(spec: &EncoderSpec) -> Option<usize> {
+    spec.architecture.positions().map(|most| spec.max_tokens.map_or(most, |max| max.min(most)))
 }
 
 fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
@@ -281,11 +289,6 @@ fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
         digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
     };
     let text = spec.modality == Modality::Text;
-    let positions = match &spec.architecture {
-        Architecture::Bert(c) => Some(c.max_position_embeddings - c.position_offset),
-        Architecture::Albert(c) => Some(c.max_position_embeddings),
-        Architecture::ResNet(_) | Architecture::NgramHash(_) => None,
-    };
     Ok(Space {
         encoder: spec.name.clone(),
         architecture: spec.architecture.clone(),
@@ -294,7 +297,7 @@ fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
         pooling: text.then_some(spec.pooling),
         query_prefix: spec.query_prefix.clone(),
         passage_prefix: spec.passage_prefix.clone(),
-        max_tokens: positions.map(|p| spec.max_tokens.map_or(p, |max| max.min(p))),
+        max_tokens: max_tokens(spec),
         preprocess: spec.preprocess.clone(),
         precision: Precision::F32,
         revision: Space::REVISION,

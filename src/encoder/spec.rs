@@ -42,6 +42,9 @@ pub struct ModelFiles {
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     Bert(BertConfig),
+    /// BERT's layers behind RoBERTa's positions.
+    #[serde(rename = "xlm-roberta")]
+    XlmRoberta(BertConfig),
     Albert(AlbertConfig),
     ResNet(ResNetConfig),
     /// No network and no file.
@@ -50,10 +53,19 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// The most tokens that one text may have, special ones counted; `None` where there is no such limit.
+    pub fn positions(&self) -> Option<usize> {
+        match self {
+            Self::Bert(c) | Self::XlmRoberta(c) => Some(c.max_position_embeddings - c.position_offset),
+            Self::Albert(c) => Some(c.max_position_embeddings),
+            Self::ResNet(_) | Self::NgramHash(_) => None,
+        }
+    }
+
     /// Numbers in a vector.
     pub fn dim(&self) -> usize {
         match self {
-            Self::Bert(c) => c.hidden_size,
+            Self::Bert(c) | Self::XlmRoberta(c) => c.hidden_size,
             Self::Albert(c) => c.hidden_size,
             Self::ResNet(c) => c.dim(),
             Self::NgramHash(c) => c.dim,
@@ -101,7 +113,7 @@ pub struct BertConfig {
     pub type_vocab_size: usize,
     #[serde(default = "tiny")]
     pub layer_norm_eps: f64,
-    /// Position of the first token; RoBERTa's begin behind its padding.
+    /// Position of the first token; RoBERTa's begin behind that of its padding, which has the padding's id.
     #[serde(default)]
     pub position_offset: usize,
     /// Only `absolute` is computed.

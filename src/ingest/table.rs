@@ -171,15 +171,19 @@ fn rejects(table: &Table, name: &str) -> Vec<Reject> {
     table.rejects.iter().map(reject).collect()
 }
 
-/// The language that an encoder must read: Chinese as soon as a fifth of the questions is.
+/// The language that an encoder must read: Chinese as soon as a fifth of the questions is, both as soon as a fifth is
+/// English as well.
 fn language_of(table: &Table) -> Option<Language> {
     let languages: Vec<Language> = table.rows.iter().map(|row| text::language(&row.question)).collect();
     let chinese = languages.iter().filter(|&&l| l == Language::Zh).count();
-    if chinese * 5 >= languages.len().max(1) {
-        return Some(Language::Zh);
-    }
     let english = languages.iter().filter(|&&l| l == Language::En).count();
-    Some(if english * 2 >= languages.len() { Language::En } else { Language::Other })
+    let much = |count: usize| count * 5 >= languages.len().max(1);
+    Some(match (much(chinese), much(english)) {
+        (true, true) => Language::Mixed,
+        (true, false) => Language::Zh,
+        _ if english * 2 >= languages.len() => Language::En,
+        _ => Language::Other,
+    })
 }
 
 fn no_longer_there<'a>(

@@ -137,6 +137,7 @@ fn unread(encoder: &EncoderName, text: &str) -> Note {
     let language = match text::language(text) {
         text::Language::Zh => "Chinese",
         text::Language::En => "English",
+        text::Language::Mixed => "Chinese and English",
         text::Language::Other => "the script of this text",
     };
     let message = format!(

@@ -129,16 +129,19 @@ pub fn scripts(text: &str) -> Scripts {
 pub enum Language {
     Zh,
     En,
+    /// Much of both, as a collection's texts may be; never one text's.
+    Mixed,
     /// Japanese, Korean, any further script, or no letters at all.
     Other,
 }
 
 impl Language {
-    /// `zh`, `en` or `other`.
+    /// `zh`, `en`, `mixed` or `other`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Zh => "zh",
             Self::En => "en",
+            Self::Mixed => "mixed",
             Self::Other => "other",
         }
     }

@@ -203,7 +203,9 @@ fn the_best_is_chosen_honestly() {
     let pullable = |language| catalog.best_pullable(Modality::Text, language).map(|e| e.name.to_string());
     assert_eq!(pullable(Some(Language::Zh)).as_deref(), Some("bge-base-zh-v1.5"));
     assert_eq!(pullable(Some(Language::En)).as_deref(), Some("bge-base-en-v1.5"));
-    assert_eq!(pullable(Some(Language::Other)), None);
+    for language in [Language::Mixed, Language::Other] {
+        assert_eq!(pullable(Some(language)).as_deref(), Some("paraphrase-multilingual-mpnet-base-v2"));
+    }
 
     // One that tells no language, and one that reads English only: neither is taken for Chinese.
     copy(&fixture("bert"), &home.root().join("quiet"));
@@ -222,6 +224,34 @@ fn the_best_is_chosen_honestly() {
     assert_eq!(best(Some(Language::En)).as_deref(), Some("english"));
     fs::remove_dir_all(home.root().join("english")).unwrap();
     assert_eq!(best(Some(Language::En)).as_deref(), Some("small"));
+}
+
+#[test]
+fn a_model_of_many_languages_is_read_from_its_folder() {
+    let home = Home::new();
+    let folder = home.root().join("many");
+    copy(&fixture("multilingual"), &folder);
+    fs::write(folder.join("README.md"), "---\nlanguage: multilingual\n---").unwrap();
+    let e = entry(&home.catalog(), "many");
+    assert_eq!((e.architecture.as_deref(), e.dim.unwrap().get()), (Some("XLM-R"), 32), "{:?}", e.why);
+    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &|_| ()).unwrap();
+    assert_eq!(best.name.as_str(), "many");
+    let expected: serde_json::Value =
+        serde_json::from_slice(&fs::read(fixture("multilingual").join("expected.json")).unwrap()).unwrap();
+    let texts: Vec<&str> =
+        expected["texts"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
+    let encoder = home.catalog().load(&name("many")).unwrap();
+    assert!(texts.iter().all(|text| encoder.reads(text)));
+    let got = encoder.encode_texts(&texts, Role::Query).unwrap();
+    for (got, want) in got.iter().zip(expected["mean"].as_array().unwrap()) {
+        let want: Vec<f32> = serde_json::from_value(want.clone()).unwrap();
+        let worst = got.vector.as_slice().iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 2e-5, "{worst}");
+    }
+    // Chinese alone on disk is better for a mixed table than no meaning at all.
+    fs::write(folder.join("README.md"), "---\nlanguage: zh\n---").unwrap();
+    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &|_| ()).unwrap();
+    assert_eq!(best.name.as_str(), "many");
 }
 
 #[test]

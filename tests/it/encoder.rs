@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use simile::encoder::{
-    Architecture, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig,
-    Role,
+    Architecture, BertConfig, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling,
+    ResNetConfig, Role,
 };
 use simile::photo::{Crop, Filter, Preprocess};
 use simile::types::{Coded, Vector};
@@ -23,6 +23,11 @@ fn spec(folder: &Path, pooling: Pooling) -> EncoderSpec {
     let config = json(&folder.join("config.json"));
     let architecture = match config["model_type"].as_str().unwrap() {
         "albert" => Architecture::Albert(serde_json::from_value(config).unwrap()),
+        "xlm-roberta" => {
+            let offset = config["pad_token_id"].as_u64().unwrap() as usize + 1;
+            let network: BertConfig = serde_json::from_value(config).unwrap();
+            Architecture::XlmRoberta(BertConfig { position_offset: offset, ..network })
+        }
         _ => Architecture::Bert(serde_json::from_value(config).unwrap()),
     };
     EncoderSpec {
@@ -57,7 +62,7 @@ fn texts(expected: &Value) -> Vec<&str> {
 
 #[test]
 fn texts_encode_as_with_transformers() {
-    for name in ["bert", "bert_prefixed", "albert_g1", "albert_g2"] {
+    for name in ["bert", "bert_prefixed", "albert_g1", "albert_g2", "multilingual"] {
         let expected = json(&fixture(name).join("expected.json"));
         let texts = texts(&expected);
         for (pooling, key) in [(Pooling::Cls, "cls"), (Pooling::Mean, "mean"), (Pooling::Max, "max")] {
