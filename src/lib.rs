@@ -1,9 +1,11 @@
 //! simile finds photos and answers by meaning, on one's own machine.
 //!
-//! Floors, lowest first (a module imports from lower floors only): `types`, `config`; `photo`, `text`;
+//! Floors, lowest first (a module imports from lower floors only): `types`, `config`, `meter`; `photo`, `text`;
 //! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`, `eval`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
 
 #![deny(unsafe_code)]
+// They panic where nobody reads: `say!` and `tell!` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
 pub mod config;
@@ -13,6 +15,7 @@ pub mod faq;
 pub mod index;
 pub mod ingest;
 pub mod library;
+pub mod meter;
 pub mod photo;
 pub mod search;
 pub mod store;

@@ -9,12 +9,5 @@ fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == index::SUBCOMMAND) {
         return index::child_main(args);
     }
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("SIMILE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .init();
     cli::run()
 }

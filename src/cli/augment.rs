@@ -41,7 +41,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         output::json(&report);
     } else {
         for reject in &report.rejected {
-            eprintln!(
+            tell!(
                 "rejected {}: {} [{}]",
                 output::one_line(&reject.path),
                 output::plain(&reject.reason),

@@ -18,7 +18,7 @@ pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {
     if global.json {
         output::json(&all);
     } else if all.is_empty() {
-        eprintln!("no collections yet; make one with `simile index FOLDER --collection NAME`");
+        tell!("no collections yet; make one with `simile index FOLDER --collection NAME`");
     } else {
         all.iter().for_each(line);
     }

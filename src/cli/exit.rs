@@ -51,7 +51,7 @@ impl CliError {
         if json {
             say!("{}", json!({"error": {"code": self.code, "message": self.message}}));
         }
-        eprintln!("simile: {} [{}]", plain(&self.message), self.code);
+        tell!("simile: {} [{}]", plain(&self.message), self.code);
         ExitCode::from(self.exit)
     }
 }

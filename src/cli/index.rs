@@ -91,13 +91,13 @@ fn code_of(done: &Done) -> u8 {
 
 fn report(global: &Global, report: &Report) {
     for (kind, count) in &report.skipped_kinds {
-        eprintln!("{count} {kind} skipped: {}", cure(kind));
+        tell!("{count} {kind} skipped: {}", cure(kind));
     }
     if global.json {
         return output::json(report);
     }
     for reject in &report.rejected {
-        eprintln!(
+        tell!(
             "rejected {}: {} [{}]",
             output::one_line(&reject.path),
             output::plain(&reject.reason),
@@ -115,7 +115,7 @@ fn report(global: &Global, report: &Report) {
         report.rejected.len()
     );
     if report.vanished > 0 {
-        eprintln!("{} photos are gone from the folder; --prune takes them out", report.vanished);
+        tell!("{} photos are gone from the folder; --prune takes them out", report.vanished);
     }
 }
 

@@ -5,6 +5,11 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::output::line(format_args!($($text)*)) };
 }
 
+/// `eprintln!` that does not panic when nobody reads any more.
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::cli::output::note(format_args!($($text)*)) };
+}
+
 mod args;
 mod ask;
 mod augment;
@@ -16,6 +21,7 @@ mod eval;
 mod exit;
 mod index;
 mod input;
+mod log;
 mod models;
 mod output;
 mod progress;
@@ -30,7 +36,7 @@ use clap::{Parser, Subcommand};
 
 pub use exit::CliError;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, LogFormat, Overrides};
 
 /// Finds photos and answers by meaning, on your own machine.
 #[derive(Debug, Parser)]
@@ -65,6 +71,9 @@ pub struct Global {
     /// Print JSON on standard output
     #[arg(long, global = true)]
     json: bool,
+    /// Write the log as text or as one JSON object a line [env: SIMILE_LOG_FORMAT; level: SIMILE_LOG]
+    #[arg(long, global = true, value_name = "json|text")]
+    log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,9 +103,17 @@ enum Command {
 }
 
 impl Global {
+    fn flags(&self) -> Overrides {
+        Overrides {
+            data: self.data.clone(),
+            models: self.models.clone(),
+            threads: None,
+            log_format: self.log_format,
+        }
+    }
+
     fn config(&self) -> Result<Config, CliError> {
-        let flags = Overrides { data: self.data.clone(), models: self.models.clone(), threads: None };
-        Ok(Config::from_env(&flags)?)
+        Ok(Config::from_env(&self.flags())?)
     }
 }
 
@@ -110,6 +127,10 @@ pub fn run() -> ExitCode {
         }
     };
     let global = &cli.global;
+    match Config::log_from_env(&global.flags()) {
+        Ok(settings) => log::begin(&settings),
+        Err(e) => return CliError::from(e).report(global.json),
+    }
     let result = match cli.command {
         Command::Serve(args) => serve::run(global, args),
         Command::Index(args) => index::run(global, args),

@@ -35,7 +35,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 
 fn list(global: &Global, catalog: &Catalog) -> Result<u8, CliError> {
     for warning in catalog.warnings() {
-        eprintln!("warning: {}", output::plain(&warning));
+        tell!("warning: {}", output::plain(&warning));
     }
     let entries = catalog.list();
     if global.json {

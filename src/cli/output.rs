@@ -26,8 +26,13 @@ pub fn line(text: std::fmt::Arguments) {
     if let Err(e) = writeln!(std::io::stdout().lock(), "{text}")
         && e.kind() != std::io::ErrorKind::BrokenPipe
     {
-        eprintln!("simile: standard output cannot be written ({e})");
+        tell!("simile: standard output cannot be written ({e})");
     }
+}
+
+/// A line on standard error. Where that is closed or broken, nothing is left to tell it to.
+pub fn note(text: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// One JSON value on one line of standard output.
@@ -38,16 +43,20 @@ pub fn json(value: &impl Serialize) {
 /// Hits as a person reads them.
 pub fn answer(answer: &Answer) {
     for note in &answer.notes {
-        eprintln!("note: {}", plain(&note.message));
+        tell!("note: {}", plain(&note.message));
     }
     if answer.hits.is_empty() {
-        eprintln!("no match");
+        tell!("no match");
     }
     answer.hits.iter().for_each(hit);
     let t = &answer.timings_ms;
-    eprintln!(
+    tell!(
         "decode {:.1} ms, encode {:.1} ms, search {:.1} ms, load {:.1} ms; index {}",
-        t.decode, t.encode, t.search, t.load, answer.index
+        t.decode,
+        t.encode,
+        t.search,
+        t.load,
+        answer.index
     );
 }
 

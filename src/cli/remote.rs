@@ -67,7 +67,13 @@ fn ended(server: &Server, view: JobView) -> Result<Option<Done>, CliError> {
             let error = view.error.ok_or_else(|| server.nonsense("no reason in the failed job"))?;
             Err(CliError { exit: exit::code_of(error.fault), code: error.code, message: error.message })
         }
-        JobState::Interrupted => Err(server.nonsense("the job was interrupted; run the command again")),
+        JobState::Interrupted => {
+            let message = format!(
+                "the server at {} stops; what it committed is there, and the job goes on when it starts again",
+                server.address
+            );
+            Err(CliError::new(exit::UNAVAILABLE, "job.interrupted", message))
+        }
     }
 }
 

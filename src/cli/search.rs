@@ -98,7 +98,7 @@ fn run_folder(
             Ok(answer) => answers.push(OfFolder { query, answer }),
             Err(e) if e.code.starts_with("photo.") || e.code.starts_with("path.") => {
                 bad += 1;
-                eprintln!("{}: {} [{}]", output::one_line(&query), output::plain(&e.message), e.code);
+                tell!("{}: {} [{}]", output::one_line(&query), output::plain(&e.message), e.code);
             }
             Err(e) => return Err(e),
         }

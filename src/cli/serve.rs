@@ -2,9 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::progress::{draw, new_bar};
 use super::{CliError, Global, exit, output};
@@ -29,9 +29,9 @@ pub struct Args {
     sources: Vec<(CollectionName, PathBuf)>,
 }
 
-/// A stop takes at most ten seconds: so long for answers under way, then so long for jobs.
-const ANSWERS_END: Duration = Duration::from_secs(3);
-const JOBS_END: Duration = Duration::from_secs(6);
+/// A stop takes at most ten seconds: after so long answers under way are cut, after so long jobs are left to the next start.
+const ANSWERS_END: Duration = Duration::from_secs(6);
+const JOBS_END: Duration = Duration::from_secs(9);
 
 fn source(text: &str) -> Result<(CollectionName, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("write it as COLLECTION=PATH")?;
@@ -55,25 +55,42 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
     library.store().set_address(Some(&address));
     announce(global, &address);
+    tracing::info!(address, version = env!("CARGO_PKG_VERSION"), "serving");
+    match ingest::resume(&library) {
+        Ok(0) => {}
+        Ok(jobs) => tell!("{jobs} interrupted jobs go on"),
+        Err(e) => tracing::warn!("interrupted jobs do not go on: {e}"),
+    }
     for (collection, path) in args.sources {
         import(&library, collection, path);
     }
-    let served = runtime.block_on(serve_until_stopped(&library, listener));
+    let told = Arc::new(OnceLock::new());
+    let served = runtime.block_on(serve_until_stopped(&library, listener, told.clone()));
     // Running jobs commit what they have and end; the lock goes with the process.
-    library.jobs().wait(JOBS_END);
+    library
+        .jobs()
+        .wait(told.get().map_or(JOBS_END, |told: &Instant| JOBS_END.saturating_sub(told.elapsed())));
+    tracing::info!("stopped");
     // An answer that is still being made must not hold the program.
     runtime.shutdown_background();
     served.map_err(|e| CliError::new(exit::INTERNAL, "serve.failed", format!("serving ended ({e})")))?;
     Ok(0)
 }
 
-async fn serve_until_stopped(library: &Arc<Library>, listener: tokio::net::TcpListener) -> io::Result<()> {
+/// Serves until a signal comes, whose time is noted, and what was being answered is answered.
+async fn serve_until_stopped(
+    library: &Arc<Library>,
+    listener: tokio::net::TcpListener,
+    at: Arc<OnceLock<Instant>>,
+) -> io::Result<()> {
     let (told, stopping) = tokio::sync::oneshot::channel();
     let jobs = library.clone();
     let shutdown = async move {
         stop_signal().await;
+        tracing::info!("stopping");
+        at.get_or_init(Instant::now);
         // Jobs come to their end while the last answers go out.
-        jobs.jobs().cancel_all();
+        jobs.jobs().interrupt_all();
         let _ = told.send(());
     };
     let overdue = async {
@@ -103,7 +120,7 @@ fn import(library: &Arc<Library>, collection: CollectionName, path: PathBuf) {
             let library = library.clone();
             thread::spawn(move || follow(&library, job, &name));
         }
-        Err(e) => eprintln!("{name}: {}", output::plain(&e.to_string())),
+        Err(e) => tell!("{name}: {}", output::plain(&e.to_string())),
     }
 }
 
@@ -117,7 +134,7 @@ fn follow(library: &Library, job: JobId, name: &str) {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
-                return eprintln!("{name}: {}", output::plain(&sentence(&view)));
+                return tell!("{name}: {}", output::plain(&sentence(&view)));
             }
         }
         thread::sleep(Duration::from_millis(250));

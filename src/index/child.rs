@@ -18,6 +18,11 @@ pub(super) const SAYS: &str = "build-index: ";
 /// How unfinished files end.
 pub(super) const PART: &str = ".part";
 
+/// A sentence for the parent, which may have gone.
+macro_rules! told {
+    ($($text:tt)*) => {{ let _ = writeln!(io::stderr(), $($text)*); }};
+}
+
 /// Rows that are read and added at a time.
 const BLOCK: u64 = 2048;
 /// Faiss uses at most this many training rows per centre, and wants at least 39.
@@ -31,7 +36,7 @@ const SAMPLE_BYTES: u64 = 1 << 30;
 pub fn child_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let paths: Vec<PathBuf> = args.map(PathBuf::from).collect();
     let [rows_file, out] = &paths[..] else {
-        eprintln!("{SAYS}it is for simile itself: give a file of rows and a file to write");
+        told!("{SAYS}it is for simile itself: give a file of rows and a file to write");
         return ExitCode::from(2);
     };
     let mut line = String::new();
@@ -39,11 +44,11 @@ pub fn child_main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let request = match request {
         Ok(Ok(request)) => request,
         Ok(Err(error)) => {
-            eprintln!("{SAYS}no request on stdin ({error})");
+            told!("{SAYS}no request on stdin ({error})");
             return ExitCode::from(2);
         }
         Err(error) => {
-            eprintln!("{SAYS}stdin cannot be read ({error})");
+            told!("{SAYS}stdin cannot be read ({error})");
             return ExitCode::from(2);
         }
     };
@@ -55,7 +60,7 @@ pub fn child_main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // Nothing else can be done about a leftover; the next build removes it.
             let _ = std::fs::remove_file(&part);
-            eprintln!("{SAYS}{error}");
+            told!("{SAYS}{error}");
             ExitCode::FAILURE
         }
     }

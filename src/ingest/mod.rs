@@ -9,6 +9,7 @@ pub mod path_json;
 mod photos;
 mod plan;
 mod report;
+mod resume;
 mod table;
 pub mod upload;
 
@@ -25,6 +26,7 @@ use crate::types::{CollectionName, EncoderName, Kind};
 pub use error::IngestError;
 pub use item::{Entry, Put, put_entry, put_photo};
 pub use report::{Reject, Report};
+pub use resume::resume;
 
 /// What to import, told by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,12 +165,15 @@ pub fn start(library: &Arc<Library>, request: Request) -> Result<JobId, IngestEr
         params: serde_json::to_value(&request).unwrap_or_default(),
     };
     let worker = library.clone();
-    let id =
-        library.jobs().start(Lane::Index, &job, move |tracker| match run(&worker, &request, tracker) {
-            Ok(done) => outcome(done),
-            Err(e) => Outcome::Failed(JobError::of(&e)),
-        })?;
-    Ok(id)
+    Ok(library.jobs().start(Lane::Index, &job, move |tracker| work(&worker, &request, tracker))?)
+}
+
+/// An import as a job's work.
+fn work(library: &Library, request: &Request, tracker: &Tracker) -> Outcome {
+    match run(library, request, tracker) {
+        Ok(done) => outcome(done),
+        Err(e) => Outcome::Failed(JobError::of(&e)),
+    }
 }
 
 /// What the job table keeps of an import.

@@ -12,6 +12,7 @@ use super::error::IngestError;
 use super::plan::{self, Plan};
 use super::{Reject, Report};
 use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
+use crate::meter::{self, Stage};
 use crate::photo::{self, Crop, PhotoError, Preprocess};
 use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, Place, RootId, Stamp};
 use crate::types::{Coded, ItemKey};
@@ -49,7 +50,7 @@ pub fn prepare(
     limits: &photo::Limits,
     preprocess: &Preprocess,
 ) -> Result<Prepared, PhotoError> {
-    let photo = photo::decode(bytes, limits)?;
+    let photo = meter::time(Stage::Decode, || photo::decode(bytes, limits))?;
     let content = ContentId::of(bytes);
     collection.make_thumbnail(&content, &photo.pixels);
     Ok(Prepared {

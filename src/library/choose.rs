@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::encoders::LoadedEncoder;
+use super::jobs::{JobError, Outcome};
 use super::progress::{Phase, Tracker};
 use super::{Library, LibraryError};
 use crate::encoder::{EncoderError, Modality};
@@ -64,6 +65,14 @@ impl Library {
         tracker.begin(Phase::GettingEncoder, 0);
         self.catalog().pull(name, &|p| tracker.set(p.done, p.total.unwrap_or_default()))?;
         Ok(())
+    }
+
+    /// [`Self::pull`] as a job's work.
+    pub fn pull_job(&self, name: &EncoderName, tracker: &Tracker) -> Outcome {
+        match self.pull(name, tracker) {
+            Ok(()) => Outcome::Done { report: serde_json::Value::Null, rejects: Vec::new() },
+            Err(e) => Outcome::Failed(JobError::of(&e)),
+        }
     }
 
     /// Whether that encoder is known, of the kind, and makes vectors that the recipe can take.

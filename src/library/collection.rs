@@ -10,6 +10,7 @@ use super::snapshot::Snapshot;
 use super::{LibraryError, Shared};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
+use crate::meter::{self, Stage};
 use crate::store::{
     Batch, CollectionId, CollectionRecord, Committed, Filter, Item, RootRecord, SpaceRecord, Store,
 };
@@ -128,7 +129,7 @@ impl Collection {
     /// Makes a batch durable, then visible. Returning is the acknowledgement.
     pub fn commit(&self, batch: &Batch) -> Result<Committed, LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
-        let committed = self.store().commit(self.id, batch)?;
+        let committed = meter::time(Stage::Commit, || self.store().commit(self.id, batch))?;
         self.snapshot.store(Arc::new(self.snapshot.load().after(&committed)));
         Ok(committed)
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LibraryError;
-use super::turnstile::{Turnstile, Urgency};
+use super::turnstile::{Line, Turnstile, Urgency};
 use crate::encoder::{Catalog, Embedding, Encoder, EncoderError, Role};
+use crate::meter::{self, Stage};
 use crate::photo::Crop;
 use crate::store::InSpace;
 use crate::text;
@@ -62,6 +63,11 @@ impl Encoders {
         Ok(encoder)
     }
 
+    /// Who waits for an encoder now.
+    pub fn line(&self) -> Line {
+        self.turnstile.line()
+    }
+
     fn slot(&self, name: &EncoderName, space: Option<&SpaceId>) -> Slot {
         let mut slots = self.slots.lock().expect("no holder of this lock panics");
         slots.entry((name.clone(), space.cloned())).or_default().clone()
@@ -88,10 +94,18 @@ impl LoadedEncoder {
         // The same for what is kept and what is asked, so that stray white space never tells them apart.
         let texts: Vec<String> = texts.iter().map(|text| text::normalise(text)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        self.turnstile.pass(urgency, || self.encoder.encode_texts(&texts, role))
+        self.turn(urgency, || self.encoder.encode_texts(&texts, role))
     }
 
     pub fn crops(&self, crops: &[Crop], urgency: Urgency) -> Result<Vec<Embedding>, EncoderError> {
-        self.turnstile.pass(urgency, || self.encoder.encode_crops(crops))
+        self.turn(urgency, || self.encoder.encode_crops(crops))
+    }
+
+    fn turn<T>(&self, urgency: Urgency, work: impl FnOnce() -> T) -> T {
+        let stage = match urgency {
+            Urgency::Interactive => Stage::Encode,
+            Urgency::Bulk => Stage::EncodeBulk,
+        };
+        self.turnstile.pass(urgency, || meter::time(stage, work))
     }
 }

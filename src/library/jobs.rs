@@ -1,6 +1,7 @@
 //! Long work: a line of jobs, one running at a time per lane, each with progress, a wish to stop and a report on disk.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -84,11 +85,19 @@ pub struct Jobs {
     /// Those in line whose turn has not come. Who takes a job out of here runs it, or ends it.
     waiting: Arc<Mutex<HashSet<JobId>>>,
     lanes: Mutex<HashMap<Lane, Sender<InLine>>>,
+    /// The program ends: what is in line waits for its next begin.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Jobs {
     pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store, live: Arc::default(), waiting: Arc::default(), lanes: Mutex::default() }
+        Self {
+            store,
+            live: Arc::default(),
+            waiting: Arc::default(),
+            lanes: Mutex::default(),
+            stopping: Arc::default(),
+        }
     }
 
     /// Puts work in line and returns at once.
@@ -99,12 +108,41 @@ impl Jobs {
         work: impl FnOnce(&Tracker) -> Outcome + Send + 'static,
     ) -> Result<JobId, LibraryError> {
         let (id, tracker) = self.register(job)?;
+        self.line_up(lane, id, tracker, Box::new(work));
+        Ok(id)
+    }
+
+    /// Puts a job in line again that was interrupted; it begins with an empty report.
+    pub fn again(
+        &self,
+        lane: Lane,
+        id: JobId,
+        work: impl FnOnce(&Tracker) -> Outcome + Send + 'static,
+    ) -> Result<(), LibraryError> {
+        self.store.requeue_job(id)?;
+        let tracker = self.track(id);
+        self.line_up(lane, id, tracker, Box::new(work));
+        Ok(())
+    }
+
+    /// Those of the newest `look_back` jobs that were interrupted, the newest first.
+    pub fn interrupted(&self, look_back: usize) -> Result<Vec<JobRecord>, LibraryError> {
+        let mut jobs = self.store.jobs(look_back)?;
+        jobs.retain(|job| job.state == JobState::Interrupted);
+        Ok(jobs)
+    }
+
+    /// Notes that a job is tried again, and says the how-manieth time in a row that is. An orderly end forgets it.
+    pub fn note_try(&self, id: JobId) -> Result<u32, LibraryError> {
+        Ok(self.store.note_try(id)?)
+    }
+
+    fn line_up(&self, lane: Lane, id: JobId, tracker: Arc<Tracker>, work: Work) {
         self.waiting.lock().expect("no holder of this lock panics").insert(id);
         let mut lanes = self.lanes.lock().expect("no holder of this lock panics");
         let line = lanes.entry(lane).or_insert_with(|| self.open_lane());
         // The lane's thread lives as long as this table, so the send cannot fail.
-        let _ = line.send((id, tracker, Box::new(work)));
-        Ok(id)
+        let _ = line.send((id, tracker, work));
     }
 
     /// A job whose work arrives from outside (an upload): running from now until [`Self::end`].
@@ -122,18 +160,26 @@ impl Jobs {
 
     fn register(&self, job: &NewJob) -> Result<(JobId, Arc<Tracker>), LibraryError> {
         let id = self.store.create_job(job)?;
+        Ok((id, self.track(id)))
+    }
+
+    fn track(&self, id: JobId) -> Arc<Tracker> {
         let tracker = Arc::new(Tracker::default());
         self.live.lock().expect("no holder of this lock panics").insert(id, tracker.clone());
-        Ok((id, tracker))
+        tracker
     }
 
     fn open_lane(&self) -> Sender<InLine> {
         let (line, waiting) = mpsc::channel::<InLine>();
         let (store, live, turn) = (self.store.clone(), self.live.clone(), self.waiting.clone());
+        let stopping = self.stopping.clone();
         thread::spawn(move || {
             for (id, tracker, work) in waiting {
                 if !turn.lock().expect("no holder of this lock panics").remove(&id) {
                     continue;
+                }
+                if stopping.load(Ordering::SeqCst) {
+                    tracker.interrupt();
                 }
                 run_one(&store, id, &tracker, work);
                 live.lock().expect("no holder of this lock panics").remove(&id);
@@ -175,16 +221,13 @@ impl Jobs {
         Ok(())
     }
 
-    /// Asks every job to stop, and says how many had not ended.
-    pub fn cancel_all(&self) -> usize {
-        let all: Vec<JobId> =
-            self.live.lock().expect("no holder of this lock panics").keys().copied().collect();
-        for &id in &all {
-            if let Err(e) = self.cancel(id) {
-                tracing::warn!("job {} could not be stopped: {e}", id.0);
-            }
+    /// Stops every job because the program ends: what runs commits what it has, what waits does not begin, and both are
+    /// noted as interrupted.
+    pub fn interrupt_all(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for tracker in self.live.lock().expect("no holder of this lock panics").values() {
+            tracker.interrupt();
         }
-        all.len()
     }
 
     /// Waits until no job is left, or until patience ends.
@@ -230,6 +273,15 @@ impl Jobs {
 }
 
 fn run_one(store: &Store, id: JobId, tracker: &Tracker, work: Work) {
+    let _told = tracing::error_span!("job", id = id.0).entered();
+    tracing::info!("job begins");
+    if tracker.interrupted() {
+        let never_begun = Outcome::Cancelled { report: Value::Null, rejects: Vec::new() };
+        if let Err(e) = record_end(store, id, Some(tracker), never_begun) {
+            tracing::error!("job {} waits for the next start, but that could not be written: {e}", id.0);
+        }
+        return;
+    }
     let begun = store.update_job(id, JobState::Running, &Value::Null);
     let outcome = match begun {
         Err(e) => Outcome::Failed(JobError::of(&e)),
@@ -254,6 +306,9 @@ fn record_end(
 ) -> Result<(), LibraryError> {
     let (state, result, rejects) = match outcome {
         Outcome::Done { report, rejects } => (JobState::Done, report, rejects),
+        Outcome::Cancelled { report, rejects } if tracker.is_some_and(Tracker::interrupted) => {
+            (JobState::Interrupted, report, rejects)
+        }
         Outcome::Cancelled { report, rejects } => (JobState::Cancelled, report, rejects),
         Outcome::Failed(error) => {
             let value = serde_json::to_value(&error).expect("two texts have a JSON form");
@@ -265,5 +320,6 @@ fn record_end(
     let progress = serde_json::to_value(progress).expect("counts have a JSON form");
     store.update_job(id, JobState::Running, &progress)?;
     store.finish_job(id, state, &result)?;
+    tracing::info!(job = id.0, state = state.as_str(), "job ended");
     Ok(())
 }

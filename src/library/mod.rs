@@ -31,7 +31,7 @@ pub use jobs::{JobError, JobView, Jobs, Lane, Outcome};
 pub use pictures::keywords;
 pub use progress::{Phase, Progress, Tracker};
 pub use snapshot::{Found, Snapshot, name_of};
-pub use turnstile::Urgency;
+pub use turnstile::{Line, Urgency};
 
 /// What every collection of a library shares.
 pub(crate) struct Shared {

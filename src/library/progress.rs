@@ -46,6 +46,7 @@ pub struct Tracker {
     total: AtomicU64,
     rejected: AtomicU64,
     cancelled: AtomicBool,
+    interrupted: AtomicBool,
 }
 
 impl Default for Tracker {
@@ -56,6 +57,7 @@ impl Default for Tracker {
             total: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
         }
     }
 }
@@ -85,6 +87,19 @@ impl Tracker {
 
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops the work because the program ends, so that it goes on when the program begins again.
+    pub fn interrupt(&self) {
+        // What a person had stopped stays stopped.
+        if !self.cancelled.swap(true, Ordering::Relaxed) {
+            self.interrupted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the wish to stop came with the program's end, not from a person.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     pub fn cancelled(&self) -> bool {

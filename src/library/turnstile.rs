@@ -15,6 +15,16 @@ pub enum Urgency {
 struct State {
     busy: bool,
     people_waiting: usize,
+    bulk_waiting: usize,
+}
+
+/// Who is at the turnstile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub busy: bool,
+    /// Those who wait.
+    pub people: usize,
+    pub bulk: usize,
 }
 
 /// Kernels use every core, so two encodes at once only slow each other down.
@@ -32,14 +42,22 @@ impl Turnstile {
         work()
     }
 
+    /// How long the line is now.
+    pub fn line(&self) -> Line {
+        let state = self.state.lock().expect("no holder of this lock panics");
+        Line { busy: state.busy, people: state.people_waiting, bulk: state.bulk_waiting }
+    }
+
     fn enter(&self, urgency: Urgency) {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         let person = urgency == Urgency::Interactive;
         state.people_waiting += usize::from(person);
+        state.bulk_waiting += usize::from(!person);
         while state.busy || (!person && state.people_waiting > 0) {
             state = self.freed.wait(state).expect("no holder of this lock panics");
         }
         state.people_waiting -= usize::from(person);
+        state.bulk_waiting -= usize::from(!person);
         state.busy = true;
     }
 }
@@ -58,7 +76,6 @@ impl Drop for Leave<'_> {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -75,11 +92,14 @@ mod tests {
             }
             let bulk = order.clone();
             s.spawn(move || t.pass(Urgency::Bulk, || bulk.send("bulk").unwrap()));
-            thread::sleep(Duration::from_millis(20));
+            while t.line().bulk == 0 {
+                thread::yield_now();
+            }
             s.spawn(move || t.pass(Urgency::Interactive, || order.send("person").unwrap()));
             while t.state.lock().unwrap().people_waiting == 0 {
                 thread::yield_now();
             }
+            assert_eq!(t.line(), Line { busy: true, people: 1, bulk: 1 });
             hold.send(()).unwrap();
         });
         assert_eq!(seen.iter().collect::<Vec<_>>(), ["person", "bulk"]);

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::encoder::{Embedding, Role};
 use crate::index::By;
 use crate::library::{Collection, Found, Library, LoadedEncoder, Snapshot, Urgency, name_of};
+use crate::meter::{self, Stage};
 use crate::photo;
 use crate::store::{Body, Filter, Item, ItemId};
 use crate::text;
@@ -105,7 +106,7 @@ fn encode_photo(
     let limits = &library.photo_limits();
     limits.check_bytes(bytes.len() as u64)?;
     let preprocess = encoder.about().preprocess().expect("a photo encoder has its preprocessing");
-    let crop = preprocess.apply(&photo::decode(bytes, limits)?.pixels);
+    let crop = preprocess.apply(&meter::time(Stage::Decode, || photo::decode(bytes, limits))?.pixels);
     answer.timings_ms.decode = ms(begin);
     let begin = Instant::now();
     let embedding = encoder.crops(std::slice::from_ref(&crop), Urgency::Interactive)?.remove(0);
@@ -164,13 +165,14 @@ fn find(
     let wanted = page.offset.saturating_add(page.k).saturating_add(usize::from(sought.except.is_some()));
     let mut want = wanted.min(snapshot.rows());
     loop {
-        let (mut found, used) = snapshot.search(&sought.vector, want, allowed.as_ref());
+        let (mut found, used) =
+            meter::time(Stage::Search, || snapshot.search(&sought.vector, want, allowed.as_ref()));
         let exhausted = found.len() < want || want >= snapshot.rows();
         found.retain(|f| Some(f.item) != sought.except);
         if let Some(floor) = page.min_score {
             found.retain(|f| f.score.0 >= floor);
         }
-        let hits = read(collection, &found, page)?;
+        let hits = meter::time(Stage::Items, || read(collection, &found, page))?;
         // Items that went between scan and reading leave places for the next ones.
         let short = hits.len() < page.k.min(found.len().saturating_sub(page.offset));
         if exhausted || !short {

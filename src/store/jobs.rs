@@ -107,6 +107,11 @@ fn job_of(row: &Row<'_>) -> Result<JobRecord, StoreError> {
     })
 }
 
+/// The setting that counts how often a job was tried.
+fn tries_of(id: JobId) -> String {
+    format!("job.{}.tries", id.0)
+}
+
 fn changed(id: JobId, rows: usize) -> Result<(), StoreError> {
     if rows == 0 { Err(StoreError::NoJob { id: id.0 }) } else { Ok(()) }
 }
@@ -140,9 +145,27 @@ impl Store {
         })
     }
 
+    /// Notes a job that had ended as queued again, as if it were new.
+    pub fn requeue_job(&self, id: JobId) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM job_rejects WHERE job = ?", [id.0])?;
+            let sql = "UPDATE jobs SET state = 'queued', progress = 'null', result = NULL, rejects = 0,
+                       started = NULL, ended = NULL WHERE id = ?";
+            changed(id, tx.execute(sql, [id.0])?)
+        })
+    }
+
+    /// Counts one more try of a job, and says how many there were since [`Self::finish_job`] was last called for it.
+    pub fn note_try(&self, id: JobId) -> Result<u32, StoreError> {
+        let tries = self.setting(&tries_of(id))?.and_then(|n| n.parse::<u32>().ok()).unwrap_or(0) + 1;
+        self.set_setting(&tries_of(id), Some(&tries.to_string()))?;
+        Ok(tries)
+    }
+
     /// Notes how a job ended.
     pub fn finish_job(&self, id: JobId, state: JobState, result: &Value) -> Result<(), StoreError> {
         self.write(|tx| {
+            tx.execute("DELETE FROM settings WHERE key = ?", [tries_of(id)])?;
             let mut update =
                 tx.prepare_cached("UPDATE jobs SET state = ?, result = ?, ended = ? WHERE id = ?")?;
             changed(id, update.execute(params![state.as_str(), result.to_string(), now(), id.0])?)
@@ -185,6 +208,18 @@ impl Store {
                 out.push(job_of(row)?);
             }
             Ok(out)
+        })
+    }
+
+    /// How many jobs there are in each state, those without any included.
+    pub fn job_counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
+        self.read(|db| {
+            let mut count = db.prepare_cached("SELECT count(*) FROM jobs WHERE state = ?")?;
+            let counts = JobState::ALL.into_iter().map(|state| {
+                let jobs: i64 = count.query_row([state.as_str()], |row| row.get(0))?;
+                Ok((state, jobs.unsigned_abs()))
+            });
+            counts.collect()
         })
     }
 

@@ -12,11 +12,23 @@ pub struct Gate {
     /// Those inside and those in line.
     places: Arc<Semaphore>,
     inside: Arc<Semaphore>,
+    size: (usize, usize),
 }
 
 impl Gate {
     pub fn new(inside: usize, line: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(inside + line)), inside: Arc::new(Semaphore::new(inside)) }
+        Self {
+            places: Arc::new(Semaphore::new(inside + line)),
+            inside: Arc::new(Semaphore::new(inside)),
+            size: (inside + line, inside),
+        }
+    }
+
+    /// How many are in line, and how many are inside.
+    pub fn depth(&self) -> (usize, usize) {
+        let inside = self.size.1.saturating_sub(self.inside.available_permits());
+        let all = self.size.0.saturating_sub(self.places.available_permits());
+        (all.saturating_sub(inside), inside)
     }
 
     /// Runs blocking work when its turn comes.
@@ -30,7 +42,9 @@ impl Gate {
     {
         let place = self.places.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
         let turn = self.inside.clone().acquire_owned().await.map_err(|_| Problem::busy())?;
+        let request = tracing::Span::current();
         let done = tokio::task::spawn_blocking(move || {
+            let _told = request.entered();
             // Both go with the work, also when the asker has left: what runs, counts.
             let _held = (place, turn);
             work()
@@ -59,12 +73,14 @@ mod tests {
         let waiting = gate.run(|| Ok::<_, Problem>(2));
         let (inside, waiting, refused) = tokio::join!(inside, waiting, async {
             tokio::task::yield_now().await;
+            assert_eq!(gate.depth(), (1, 1));
             let refused = gate.run(|| Ok::<_, Problem>(3)).await;
             release.send(()).unwrap();
             refused
         });
         assert!(inside.is_ok());
         assert_eq!(waiting, Ok(2));
+        assert_eq!(gate.depth(), (0, 0));
         assert_eq!(refused.unwrap_err().status.as_u16(), 429);
     }
 

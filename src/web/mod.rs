@@ -4,6 +4,7 @@
 mod api;
 mod assets;
 mod extract;
+mod figures;
 mod format;
 mod gate;
 mod guard;
@@ -14,6 +15,7 @@ mod pages;
 mod prefs;
 mod problem;
 mod queries;
+mod requests;
 mod sse;
 mod texts;
 
@@ -40,6 +42,9 @@ use queries::Queries;
 
 /// Longest a request may take that is neither an upload nor a stream.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Streams of events at once.
+const STREAMS: usize = 64;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -76,7 +81,7 @@ impl App {
             pictures: Gate::new(cores, 256),
             bulk: Gate::new(4, 32),
             bodies: Arc::new(Semaphore::new(16)),
-            streams: Arc::new(Semaphore::new(64)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             stopping,
         }))
     }
@@ -130,7 +135,10 @@ pub async fn serve(
         let _ = stop.send(true);
         let _ = tokio::task::spawn_blocking(move || app.0.uploads.end_all()).await;
     };
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    let figures = tokio::spawn(figures::keep());
+    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+    figures.abort();
+    served
 }
 
 fn router(app: App) -> Router {
@@ -151,6 +159,8 @@ fn router(app: App) -> Router {
         .layer(from_fn(prefs::remember))
         .layer(from_fn_with_state(app.clone(), pages::draw_problems))
         .layer(from_fn_with_state(app.0.token.clone(), guard::check))
+        .layer(from_fn(figures::count))
+        .layer(from_fn(requests::watch))
         .with_state(app)
 }
 

@@ -22,6 +22,16 @@ pub struct Problem {
     pub field: Option<String>,
 }
 
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    problem: &'a Problem,
+    /// Of the request that this answers, as the log tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
 fn as_number<S: serde::Serializer>(status: &StatusCode, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_u16(status.as_u16())
 }
@@ -103,7 +113,9 @@ impl IntoResponse for Problem {
         if self.status.is_server_error() {
             tracing::warn!(code = self.code, "{}", self.detail);
         }
-        let mut response = (self.status, Json(&self)).into_response();
+        let id = super::requests::current();
+        let document = Document { problem: &self, request_id: id.as_deref() };
+        let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

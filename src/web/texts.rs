@@ -144,7 +144,7 @@ texts! {
     state_failed = "failed" | "失败";
     state_cancelled = "stopped" | "已停止";
     state_interrupted = "interrupted" | "已中断";
-    interrupted_line = "The program ended before this job did. Start it again: what is done is kept." | "程序在任务完成前结束了。再次开始即可，已完成的部分会保留。";
+    interrupted_line = "The program ended before this job did. What is done is kept. Indexing and downloads go on when it starts; an upload is to be started again." | "程序在任务完成前结束了，已完成的部分会保留。索引和下载会在下次启动时继续；上传需重新开始。";
     phase_waiting = "waiting" | "等待中";
     phase_encoder = "getting the encoder" | "正在获取编码器";
     phase_loading = "loading the encoder" | "正在载入编码器";

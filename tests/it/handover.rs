@@ -269,7 +269,9 @@ fn sigterm_ends_a_server_whatever_it_does() {
         50,
         "{report}, {committed} were committed"
     );
-    assert!(jobs[1..].iter().all(|job| job["state"] == "cancelled"), "{jobs:?}");
+    // The two imports that were stopped had their turn before; an upload cannot go on without its sender.
+    let states: Vec<&str> = jobs[1..].iter().map(|job| job["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["interrupted", "done", "done"], "{jobs:?}");
 }
 
 #[test]
@@ -308,12 +310,14 @@ fn a_server_killed_in_a_job_tells_so_and_goes_on() {
     server.kill();
     let committed = items(&home, "photos");
     let server = Server::start(&home, &[]);
-    assert_eq!(server.jobs()[0]["state"], "interrupted");
-    let report = photos(&home, "pics", &[]).ok().json();
+    until("the end of the job", || server.jobs()[0]["state"] == "done");
+    let report = &server.jobs()[0]["report"];
     assert_eq!(
         (report["unchanged"].as_u64(), report["indexed"].as_u64()),
-        (Some(committed), Some(60 - committed))
+        (Some(committed), Some(60 - committed)),
+        "{report}"
     );
+    assert_eq!(photos(&home, "pics", &[]).ok().json()["unchanged"], 60);
 }
 
 #[test]

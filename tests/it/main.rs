@@ -9,5 +9,6 @@ mod hub;
 mod index;
 mod interrupt;
 mod journey;
+mod operator;
 mod photo;
 mod web;

@@ -12,7 +12,7 @@ pub mod uploads;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::App;
+use super::{App, figures};
 
 /// What is answered within seconds.
 pub fn quick() -> Router<App> {
@@ -38,6 +38,7 @@ pub fn quick() -> Router<App> {
         .nest("/api/v1", v1)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(figures::show))
 }
 
 /// Uploads and streams.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::encoder::Entry;
-use crate::library::{JobError, Lane, Outcome};
+use crate::library::Lane;
 use crate::store::{JobId, NewJob};
 use crate::types::EncoderName;
 use crate::web::App;
@@ -40,10 +40,5 @@ pub fn start_pull(app: &App, name: EncoderName) -> Result<JobId, Problem> {
     let job =
         NewJob { kind: "pull".to_owned(), collection: None, title: name.to_string(), params: Value::Null };
     let library = app.0.library.clone();
-    let id =
-        app.library().jobs().start(Lane::Pull, &job, move |tracker| match library.pull(&name, tracker) {
-            Ok(()) => Outcome::Done { report: Value::Null, rejects: Vec::new() },
-            Err(e) => Outcome::Failed(JobError::of(&e)),
-        })?;
-    Ok(id)
+    Ok(app.library().jobs().start(Lane::Pull, &job, move |tracker| library.pull_job(&name, tracker))?)
 }

@@ -1,10 +1,14 @@
 //! Settings, merged once: default < environment < flag. The only module that reads the environment.
 
+mod log;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::types::{Coded, Fault};
+
+pub use log::{LogFormat, LogSettings};
 
 /// Why a setting cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,7 @@ pub struct Overrides {
     /// Folders of encoders, separated by `:` as in SIMILE_MODELS.
     pub models: Option<OsString>,
     pub threads: Option<usize>,
+    pub log_format: Option<LogFormat>,
 }
 
 /// Everything that can be set, after merging.
@@ -122,6 +127,15 @@ impl Config {
     #[allow(clippy::disallowed_methods)] // the one place
     pub fn from_env(flags: &Overrides) -> Result<Self, ConfigError> {
         Self::from_vars(&|name| std::env::var_os(name), flags)
+    }
+
+    /// The log's settings alone; they are wanted before anything can be logged.
+    ///
+    /// # Errors
+    /// `Value`, as [`Self::from_env`].
+    #[allow(clippy::disallowed_methods)] // the one place
+    pub fn log_from_env(flags: &Overrides) -> Result<LogSettings, ConfigError> {
+        LogSettings::from_vars(&|name| std::env::var_os(name), flags.log_format)
     }
 
     fn from_vars(var: Vars<'_>, flags: &Overrides) -> Result<Self, ConfigError> {
@@ -238,12 +252,13 @@ mod tests {
         assert_eq!((c.threads, c.limits), (Some(3), Limits::default()));
         assert_eq!(c.hub.cache.as_deref(), Some(Path::new("/h/.cache/huggingface/hub")));
 
-        let flags = Overrides { data: Some("/d".into()), models: Some("/m".into()), threads: Some(1) };
+        let flags =
+            Overrides { data: Some("/d".into()), models: Some("/m".into()), threads: Some(1), ..none };
         let c = config(&vars, &flags).unwrap();
         assert_eq!((c.data.as_path(), c.threads), (Path::new("/d"), Some(1)));
         assert_eq!(c.models, [Path::new("/m")]);
-        assert_eq!(config(&[], &none).unwrap_err(), ConfigError::NoHome);
-        let x = config(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], &none).unwrap();
+        assert_eq!(config(&[], &Overrides::default()).unwrap_err(), ConfigError::NoHome);
+        let x = config(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], &Overrides::default()).unwrap();
         assert_eq!(x.data, Path::new("/x/simile"));
     }
 

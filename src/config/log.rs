@@ -1,0 +1,66 @@
+//! How the log is written: its form and what passes into it.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigError, Vars, text};
+
+/// The form of the log's lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+impl std::str::FromStr for LogFormat {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("write json or text".to_owned()),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module as `warn,simile::web=info`.
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "warn".to_owned() }
+    }
+}
+
+impl LogSettings {
+    /// # Errors
+    /// `Value` for a SIMILE_LOG or SIMILE_LOG_FORMAT that is none.
+    pub(super) fn from_vars(var: Vars<'_>, flag: Option<LogFormat>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let format = match (flag, text(var, "SIMILE_LOG_FORMAT")) {
+            (Some(format), _) => format,
+            (None, None) => default.format,
+            (None, Some(value)) => value.parse().map_err(|_| ConfigError::Value {
+                name: "SIMILE_LOG_FORMAT",
+                value,
+                want: "log format (json or text)",
+            })?,
+        };
+        let filter = match text(var, "SIMILE_LOG") {
+            None => default.filter,
+            Some(value) if value.parse::<EnvFilter>().is_ok() => value,
+            Some(value) => {
+                let want = "log level (error, warn, info, debug, or by module as warn,simile::web=info)";
+                return Err(ConfigError::Value { name: "SIMILE_LOG", value, want });
+            }
+        };
+        Ok(Self { format, filter })
+    }
+}
