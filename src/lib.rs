@@ -1,6 +1,6 @@
 //! simile finds photos and answers by meaning, on one's own machine.
 //!
-//! Floors, lowest first (a module imports from lower floors only): `types`, `config`, `meter`; `photo`, `text`;
+//! Floors, lowest first (a module imports from lower floors only): `types`, `config`, `files`, `meter`; `photo`, `text`;
 //! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`, `eval`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
 
 #![deny(unsafe_code)]
@@ -12,6 +12,7 @@ pub mod config;
 pub mod encoder;
 pub mod eval;
 pub mod faq;
+pub mod files;
 pub mod index;
 pub mod ingest;
 pub mod library;

@@ -13,6 +13,8 @@ export const token = document.querySelector("meta[name=form-token]").content;
 export async function ask(url, options = {}) {
   const headers = { "x-form-token": token, ...options.headers };
   const response = await fetch(url, { ...options, headers });
+  // The session has ended: the page leads to the login.
+  if (response.status === 401) location.reload();
   const body = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) {
     throw Object.assign(new Error(body?.detail ?? response.statusText), { code: body?.code, status: response.status });

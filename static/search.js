@@ -17,6 +17,7 @@ async function show(url, options = {}, push = true) {
   }, 300);
   try {
     const response = await fetch(url, { ...options, headers: { accept: "text/html" }, signal: asking.signal });
+    if (response.status === 401) return location.reload();
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.getElementById("results");
     if (!fresh) {

@@ -78,7 +78,7 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the web app and the API on 127.0.0.1
+    /// Serve the web app and the API, on 127.0.0.1 or beyond
     Serve(serve::Args),
     /// Bring a folder of photos, a photo or an FAQ table into a collection
     Index(index::Args),

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use ureq::RequestBuilder;
 
 use super::progress::{draw, new_bar};
 use super::{CliError, exit};
 use crate::ingest::{Done, Report, Request};
 use crate::library::{JobView, Tracker};
 use crate::store::{Hint, JobState};
+use crate::types::Secret;
 
 /// How often the job is asked how far it is.
 const EVERY: Duration = Duration::from_millis(200);
@@ -92,6 +94,8 @@ type Asked = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 struct Server {
     address: String,
+    /// What a server wants to be shown that was started with a token.
+    key: Option<Secret>,
     agent: ureq::Agent,
 }
 
@@ -108,15 +112,27 @@ impl Server {
             .http_status_as_error(false)
             .proxy(None)
             .build();
-        Ok(Self { address, agent: config.into() })
+        let key = hint.and_then(|hint| hint.key.clone());
+        Ok(Self { address, key, agent: config.into() })
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        self.read(&|| self.agent.get(format!("http://{}{path}", self.address)).call())
+        self.read(&|| self.showing_key(self.agent.get(self.url(path))).call())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
-        self.read(&|| self.agent.post(format!("http://{}{path}", self.address)).send_json(body))
+        self.read(&|| self.showing_key(self.agent.post(self.url(path))).send_json(body))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn showing_key<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("authorization", format!("Bearer {}", key.expose())),
+            None => request,
+        }
     }
 
     /// A server that has too much to do (429) is asked again for a while.

@@ -68,8 +68,8 @@ pub enum StoreError {
 
 fn by(hint: &Option<Hint>) -> String {
     match hint {
-        Some(Hint { pid, address: Some(address) }) => format!(" (process {pid}, http://{address})"),
-        Some(Hint { pid, address: None }) => format!(" (process {pid})"),
+        Some(Hint { pid, address: Some(address), .. }) => format!(" (process {pid}, http://{address})"),
+        Some(Hint { pid, address: None, .. }) => format!(" (process {pid})"),
         None => String::new(),
     }
 }

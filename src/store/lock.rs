@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
 use super::io::Io;
+use super::{StoreError, local_key};
+use crate::types::Secret;
 
 /// Who holds the lock, and where it answers. After a crash it names a process that is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,12 +15,16 @@ pub struct Hint {
     pub pid: u32,
     /// `host:port` of a server, once it listens.
     pub address: Option<String>,
+    /// What it wants to be shown, if this user may know it.
+    #[serde(skip)]
+    pub key: Option<Secret>,
 }
 
 /// Reads the hint of a data folder. `None`: nobody has left one. A hint may be stale: ask at its address.
 pub fn holder(data: &Path) -> Option<Hint> {
     let text = fs::read_to_string(data.join("lock")).ok()?;
-    serde_json::from_str(text.trim()).ok()
+    let hint: Hint = serde_json::from_str(text.trim()).ok()?;
+    Some(Hint { key: local_key::read(data), ..hint })
 }
 
 /// The lock of a data folder, held until dropped.
@@ -54,7 +59,7 @@ impl Lock {
 
     /// Says who holds the lock and where it answers.
     pub(super) fn hint(&self, address: Option<&str>) {
-        let hint = Hint { pid: std::process::id(), address: address.map(str::to_owned) };
+        let hint = Hint { pid: std::process::id(), address: address.map(str::to_owned), key: None };
         let text = serde_json::to_vec(&hint).expect("a number and a text have a JSON form");
         self.write(&text);
     }

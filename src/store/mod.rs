@@ -13,6 +13,7 @@ mod filter;
 mod io;
 mod items;
 mod jobs;
+mod local_key;
 mod lock;
 #[allow(unsafe_code)]
 mod map;
@@ -52,6 +53,8 @@ use io::Io;
 use lock::Lock;
 use segments::Maps;
 use vectors::Growing;
+
+use crate::types::Secret;
 
 /// What a program wants with a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +127,18 @@ impl Store {
     pub fn set_address(&self, address: Option<&str>) {
         if let Some(lock) = &self.lock {
             lock.hint(address);
+        }
+    }
+
+    /// Leaves a key for commands of the same user on this machine; `None` takes one away, also an earlier run's.
+    pub fn set_local_key(&self, key: Option<&Secret>) {
+        let done = match key {
+            Some(key) => local_key::leave(&self.data, key),
+            None => local_key::remove(&self.data),
+        };
+        // What is lost is the hand-over of commands, nothing that is true.
+        if let Err(e) = done {
+            tracing::warn!("the key for commands beside this server could not be changed: {e}");
         }
     }
 

@@ -1,11 +1,13 @@
-//! The words everybody uses: names, keys, vectors, scores, faults. Knows nothing of any other room.
+//! The words everybody uses: names, keys, vectors, scores, secrets, faults. Knows nothing of any other room.
 
 mod fault;
 mod name;
+mod secret;
 mod space;
 mod vector;
 
 pub use fault::{Coded, Fault};
 pub use name::{CollectionName, EncoderName, ItemKey, Kind, NameError};
+pub use secret::Secret;
 pub use space::SpaceId;
 pub use vector::{Dim, Matrix, Score, Vector, VectorError};

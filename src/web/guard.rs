@@ -1,9 +1,12 @@
 //! Who may ask: only pages of this server and programs of this machine. Decides on headers alone, before a body is read.
 //!
 //! A web page elsewhere can make a browser send requests here. So the name asked for must be this machine's
-//! (a foreign name that resolves to 127.0.0.1 is refused), and what changes something must come from a page of
+//! (a foreign name that resolves to its address is refused), and what changes something must come from a page of
 //! this server: its `Origin`, or the form token that only such a page can read. A program that sends neither
 //! `Origin` nor cookies (curl) is no browser.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -11,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use crate::types::Secret;
 
 /// Where a request says it comes from.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -20,23 +24,46 @@ const TOKEN: HeaderName = HeaderName::from_static("x-form-token");
 
 /// The form token of this run of the program.
 #[derive(Debug, Clone)]
-pub struct Token(std::sync::Arc<str>);
+pub struct Token(Arc<Secret>);
 
 impl Default for Token {
     fn default() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string().into())
+        Self(Arc::new(Secret::random()))
     }
 }
 
 impl Token {
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 }
 
+/// The names that the server answers to, besides those of this machine itself.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Lower case, without port.
+    pub hosts: Vec<String>,
+    /// Listening beyond this machine: any address then. Only names can be made to lead elsewhere.
+    pub addresses: bool,
+}
+
+impl Names {
+    fn allow(&self, host: &str) -> bool {
+        let Some(name) = without_port(host) else { return false };
+        is_loopback(&name) || self.hosts.contains(&name) || self.addresses && is_address(&name)
+    }
+}
+
+/// What the layer judges by.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    pub token: Token,
+    pub names: Arc<Names>,
+}
+
 /// The layer in front of everything.
-pub async fn check(State(token): State<Token>, request: Request, next: Next) -> Response {
-    let verdict = judge(request.method(), request.headers(), request.uri().query(), token.as_str());
+pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let verdict = judge(request.method(), request.headers(), request.uri().query(), &guard);
     let mut response = match verdict {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -45,11 +72,13 @@ pub async fn check(State(token): State<Token>, request: Request, next: Next) -> 
     response
 }
 
-fn judge(method: &Method, headers: &HeaderMap, query: Option<&str>, token: &str) -> Result<(), Problem> {
+fn judge(method: &Method, headers: &HeaderMap, query: Option<&str>, guard: &Guard) -> Result<(), Problem> {
     let host = text(headers, &header::HOST).unwrap_or_default();
-    if !is_loopback(host) {
-        let detail =
-            format!("this server does not answer as {host:?}; ask it as 127.0.0.1, localhost or [::1]");
+    if !guard.names.allow(host) {
+        let detail = format!(
+            "this server does not answer as {host:?}; ask it as 127.0.0.1, localhost or [::1], or start it with \
+             --allow-host NAME"
+        );
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host.not_allowed", detail));
     }
     let foreign = text(headers, &SITE).is_some_and(|site| site != "same-origin" && site != "none");
@@ -62,9 +91,18 @@ fn judge(method: &Method, headers: &HeaderMap, query: Option<&str>, token: &str)
         return Err(forbidden());
     }
     let origin = text(headers, &header::ORIGIN);
-    let own = origin.is_some_and(|o| o.eq_ignore_ascii_case(&format!("http://{host}")));
+    let scheme = if over_tls(headers) { "https" } else { "http" };
+    let own = origin.is_some_and(|o| o.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
     let browser = headers.contains_key(header::ORIGIN) || headers.contains_key(header::COOKIE);
-    if own || !browser || token_matches(headers, query, token) { Ok(()) } else { Err(forbidden()) }
+    if own || !browser || token_matches(headers, query, &guard.token) { Ok(()) } else { Err(forbidden()) }
+}
+
+/// Whether a proxy says that the browser came to it over TLS. Pages elsewhere cannot send this header; a program that
+/// does fools itself alone.
+pub fn over_tls(headers: &HeaderMap) -> bool {
+    let first =
+        headers.get("x-forwarded-proto").and_then(|v| v.to_str().ok()).and_then(|v| v.split(',').next());
+    first.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
 }
 
 fn forbidden() -> Problem {
@@ -76,26 +114,35 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// `127.0.0.1`, `localhost` or `[::1]`, with any port or none.
-fn is_loopback(host: &str) -> bool {
+/// A host's name in lower case, its port taken off; `None` if that is no port.
+fn without_port(host: &str) -> Option<String> {
     let name = match host.rsplit_once(':') {
         // The colons of a bare `[::1]` are no port's.
         Some((name, port)) if !port.ends_with(']') => {
             if port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
-                return false;
+                return None;
             }
             name
         }
         _ => host,
     };
-    name == "127.0.0.1" || name == "[::1]" || name.eq_ignore_ascii_case("localhost")
+    Some(name.to_ascii_lowercase())
 }
 
-fn token_matches(headers: &HeaderMap, query: Option<&str>, token: &str) -> bool {
+fn is_loopback(name: &str) -> bool {
+    matches!(name, "127.0.0.1" | "[::1]" | "localhost")
+}
+
+/// `192.168.1.5` or `[fe80::1]`.
+fn is_address(name: &str) -> bool {
+    let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    v6.map_or(name.parse::<Ipv4Addr>().is_ok(), |v6| v6.parse::<Ipv6Addr>().is_ok())
+}
+
+fn token_matches(headers: &HeaderMap, query: Option<&str>, token: &Token) -> bool {
     let in_query = query.into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("form_token="));
     let given = text(headers, &TOKEN).or(in_query).unwrap_or_default();
-    // Equal time for every guess: a hash of both is compared.
-    blake3::hash(given.as_bytes()) == blake3::hash(token.as_bytes())
+    token.0.matches(given)
 }
 
 /// What every response says to the browser.
@@ -123,13 +170,18 @@ mod tests {
     use super::*;
 
     fn asked(method: &str, pairs: &[(&str, &str)], query: Option<&str>) -> u16 {
+        asked_of(&Names::default(), method, pairs, query)
+    }
+
+    fn asked_of(names: &Names, method: &str, pairs: &[(&str, &str)], query: Option<&str>) -> u16 {
+        let guard = Guard { token: Token(Arc::new(Secret::new("secret"))), names: Arc::new(names.clone()) };
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             let name: HeaderName = name.parse().unwrap();
             headers.insert(name, value.parse().unwrap());
         }
         let method: Method = method.parse().unwrap();
-        judge(&method, &headers, query, "secret").map_or_else(|p| p.status.as_u16(), |()| 200)
+        judge(&method, &headers, query, &guard).map_or_else(|p| p.status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -149,6 +201,35 @@ mod tests {
             assert_eq!(asked("GET", &[("host", bad)], None), 421, "{bad}");
         }
         assert_eq!(asked("GET", &[], None), 421);
+    }
+
+    #[test]
+    fn beyond_this_machine_addresses_and_allowed_names_are_answered() {
+        let names = Names { hosts: vec!["photos.example.org".to_owned()], addresses: true };
+        let get = |host: &str| asked_of(&names, "GET", &[("host", host)], None);
+        for good in
+            ["192.168.1.5:8080", "[fe80::1]:80", "Photos.Example.org", "photos.example.org:443", "localhost"]
+        {
+            assert_eq!(get(good), 200, "{good}");
+        }
+        for bad in
+            ["example.org", "x.photos.example.org", "192.168.1.5.evil.example", "1.2.3", "[x]", "fe80::1"]
+        {
+            assert_eq!(get(bad), 421, "{bad}");
+        }
+        assert_eq!(
+            asked("GET", &[("host", "192.168.1.5:8080")], None),
+            421,
+            "not when it listens here alone"
+        );
+        let https = |origin: &str, proto: &str| {
+            let host = ("host", "photos.example.org");
+            asked_of(&names, "POST", &[host, ("origin", origin), ("x-forwarded-proto", proto)], None)
+        };
+        assert_eq!(https("https://photos.example.org", "https"), 200);
+        assert_eq!(https("http://photos.example.org", "https"), 403);
+        assert_eq!(https("https://photos.example.org", "http"), 403);
+        assert_eq!(https("https://evil.example", "https"), 403);
     }
 
     #[test]

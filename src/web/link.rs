@@ -40,6 +40,11 @@ pub fn item(name: &CollectionName, key: &ItemKey) -> String {
     format!("{}/item/{}", collection(name), path(key.as_str()))
 }
 
+/// The login page, and where to go on from it.
+pub fn login(next: &str) -> String {
+    if next == "/" { "/login".to_owned() } else { format!("/login?next={}", component(next)) }
+}
+
 /// A search's URL from the parameters that are there.
 pub fn search(parameters: &[(&str, &str)]) -> String {
     let mut url = String::from("/");

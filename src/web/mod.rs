@@ -1,6 +1,7 @@
 //! The browser's and programs' face of a library, over HTTP: parse, call one use case, draw the answer.
 //! Knows nothing of SQL, Faiss or tensors.
 
+mod access;
 mod api;
 mod assets;
 mod extract;
@@ -10,8 +11,11 @@ mod gate;
 mod guard;
 mod lang;
 mod link;
+mod listen;
 mod multipart;
+mod paced;
 mod pages;
+mod patience;
 mod prefs;
 mod problem;
 mod queries;
@@ -35,8 +39,12 @@ use tower_http::compression::CompressionLayer;
 
 use crate::ingest::upload::Uploads;
 use crate::library::Library;
+use crate::types::Secret;
+pub use access::{TokenError, read_token};
+
+use access::Access;
 use gate::Gate;
-use guard::Token;
+use guard::{Guard, Names, Token};
 use problem::Problem;
 use queries::Queries;
 
@@ -45,6 +53,42 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Streams of events at once.
 const STREAMS: usize = 64;
+
+/// Who may come in, under which names, and how slow they may be.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// Without one everybody who reaches the server may do everything.
+    pub token: Option<Secret>,
+    /// A second token, for commands of the same user on this machine.
+    pub local_key: Option<Secret>,
+    /// Names that it answers to, besides this machine's own: a reverse proxy's.
+    pub hosts: Vec<String>,
+    pub pace: Pace,
+}
+
+/// How slow the other side may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// For a request's head, and between requests.
+    pub head: Duration,
+    /// Between two pieces of a body, and before its speed is judged.
+    pub silence: Duration,
+    /// Of a body, on the average.
+    pub bytes_per_second: u64,
+    /// For a reader to take anything of what is to be sent.
+    pub stall: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            silence: Duration::from_secs(20),
+            bytes_per_second: 4096,
+            stall: Duration::from_secs(30),
+        }
+    }
+}
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -55,6 +99,7 @@ struct Inner {
     uploads: Uploads,
     queries: Queries,
     token: Token,
+    access: Access,
     /// People's questions.
     work: Gate,
     /// Thumbnails and photos: many at once on every page.
@@ -70,13 +115,14 @@ struct Inner {
 }
 
 impl App {
-    fn new(library: Arc<Library>, stopping: watch::Receiver<bool>) -> Self {
+    fn new(library: Arc<Library>, access: Access, stopping: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         Self(Arc::new(Inner {
             uploads: Uploads::new(library.clone()),
             queries: Queries::new(library.config().data.join("cache").join("queries")),
             library,
             token: Token::default(),
+            access,
             work: Gate::new(cores.max(4), 64),
             pictures: Gate::new(cores, 256),
             bulk: Gate::new(4, 32),
@@ -117,7 +163,7 @@ impl App {
     }
 }
 
-/// Serves until `shutdown` resolves and what was being answered is answered.
+/// Serves everybody who reaches `listener`, until `shutdown` resolves and what was being answered is answered.
 ///
 /// # Errors
 /// What the listener reports.
@@ -126,22 +172,40 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_behind(Door::default(), library, listener, shutdown).await
+}
+
+/// The same for those whom the door lets in.
+///
+/// # Errors
+/// What the listener reports.
+pub async fn serve_behind(
+    door: Door,
+    library: Arc<Library>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let hosts = door.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+    let names = Names { hosts, addresses: !listener.local_addr()?.ip().to_canonical().is_loopback() };
     let (stop, stopping) = watch::channel(false);
-    let app = App::new(library, stopping);
-    let router = router(app.clone());
-    let stopped = async move {
+    let (last, ended) = watch::channel(false);
+    let app = App::new(library, Access::new(door.token, door.local_key), stopping);
+    let router = router(app.clone(), names, door.pace);
+    tokio::spawn(async move {
         shutdown.await;
         // Streams and uploads have no end of their own.
         let _ = stop.send(true);
         let _ = tokio::task::spawn_blocking(move || app.0.uploads.end_all()).await;
-    };
+        let _ = last.send(true);
+    });
     let figures = tokio::spawn(figures::keep());
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
+    listen::run(listener, router, door.pace, ended).await;
     figures.abort();
-    served
+    Ok(())
 }
 
-fn router(app: App) -> Router {
+fn router(app: App, names: Names, pace: Pace) -> Router {
+    let guard = Guard { token: app.0.token.clone(), names: Arc::new(names) };
     let limit = app.library().config().limits.upload_bytes;
     // Uploads may take longer: a table is encoded before it is answered.
     let quick = pages::quick().merge(api::quick()).layer(from_fn(hurry));
@@ -158,7 +222,9 @@ fn router(app: App) -> Router {
         .layer(CompressionLayer::new())
         .layer(from_fn(prefs::remember))
         .layer(from_fn_with_state(app.clone(), pages::draw_problems))
-        .layer(from_fn_with_state(app.0.token.clone(), guard::check))
+        .layer(from_fn_with_state(pace, patience::limit))
+        .layer(from_fn_with_state(app.0.access.clone(), access::check))
+        .layer(from_fn_with_state(guard, guard::check))
         .layer(from_fn(figures::count))
         .layer(from_fn(requests::watch))
         .with_state(app)

@@ -104,7 +104,8 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|(_, value)| value)
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// A cookie's value.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|v| v.to_str().ok());
     all.flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
@@ -112,10 +113,16 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         .map(|(_, value)| value)
 }
 
+/// A path of this server, for where to go on; anything else becomes the first page.
+pub fn own_path(path: &str) -> &str {
+    // "//host" and "/\\host" would be another host's page.
+    let own =
+        path.starts_with('/') && !path[1..].starts_with(['/', '\\']) && !path.contains(char::is_control);
+    if own { path } else { "/" }
+}
+
 fn without_choices(uri: &Uri) -> String {
-    let path = uri.path();
-    // "//host" would be another host's page.
-    let path = if path.starts_with("//") { "/" } else { path };
+    let path = own_path(uri.path());
     let kept: Vec<&str> = uri
         .query()
         .unwrap_or_default()
@@ -168,5 +175,9 @@ mod tests {
         assert_eq!(page.with("lang", "zh"), "/?q=a%26b&c=faq&lang=zh");
         assert_eq!(prefs("/jobs", "", "").with("theme", "dark"), "/jobs?theme=dark");
         assert_eq!(prefs("//evil.example/", "", "").here, "/");
+        for bad in ["", "evil.example", "http://evil.example", "/\\evil.example", "//evil", "/a\nb"] {
+            assert_eq!(own_path(bad), "/", "{bad}");
+        }
+        assert_eq!(own_path("/jobs?x=//y"), "/jobs?x=//y");
     }
 }

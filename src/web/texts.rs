@@ -11,6 +11,12 @@ texts! {
     about = "About" | "关于";
     theme_auto = "Colours: as the system. Switch to dark" | "配色：跟随系统。切换为深色";
     theme_dark = "Colours: dark. Switch to light" | "配色：深色。切换为浅色";
+    log_in = "Log in" | "登录";
+    log_in_line = "This server wants its token: the text in the file that it was started with." | "此服务需要令牌：即启动时所用令牌文件中的文字。";
+    token = "Token" | "令牌";
+    log_in_wrong = "This is not the token. Copy it again from its file." | "令牌不对。请从令牌文件中重新复制。";
+    log_in_later = "Too many wrong tokens came from here. Try again in a minute." | "来自此处的错误令牌过多，请一分钟后再试。";
+    log_out = "Log out" | "退出登录";
     theme_light = "Colours: light. Switch to the system's" | "配色：浅色。切换为跟随系统";
 
     hero_title = "Find it by what it means" | "按意思查找";

@@ -15,13 +15,13 @@ use super::home::{FAQ, Home, PHOTO_ENCODER, Ran, TEXT_ENCODER, photo};
 use super::interrupt::{end_within, items, signal, until};
 
 /// `simile serve` on a free port.
-struct Server {
+pub struct Server {
     child: Option<Child>,
-    address: String,
+    pub address: String,
 }
 
 impl Server {
-    fn start(home: &Home, more: &[&str]) -> Self {
+    pub fn start(home: &Home, more: &[&str]) -> Self {
         let mut command = home.command();
         command.args(["serve", "--port", "0", "--json"]).args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// SIGTERM; it must end well within ten seconds.
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         let child = self.child.take().unwrap();
         signal(&child, "TERM");
         let begin = Instant::now();

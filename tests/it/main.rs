@@ -2,6 +2,7 @@
 
 mod catalog;
 mod cli;
+mod door;
 mod encoder;
 mod handover;
 mod home;

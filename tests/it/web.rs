@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use simile::config::{Config, HubSettings, Limits};
 use simile::library::Library;
 use simile::store::Access;
+use simile::web::Door;
 use tokio::sync::oneshot;
 
 use crate::home::{PHOTO_ENCODER, TEXT_ENCODER, models, photo};
@@ -41,7 +42,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.text()))
     }
     /// Status, code and field of a problem document.
-    fn problem(&self) -> (u16, String, String) {
+    pub fn problem(&self) -> (u16, String, String) {
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
         let json = self.json();
         assert_eq!(json["status"], self.status);
@@ -53,6 +54,10 @@ impl Reply {
 
 impl TestApp {
     pub fn start() -> Self {
+        Self::behind(Door::default())
+    }
+
+    pub fn behind(door: Door) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
             data: folder.path().join("data"),
@@ -66,7 +71,7 @@ impl TestApp {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || serve(library, listener, stopped));
+        let thread = std::thread::spawn(move || serve(door, library, listener, stopped));
         Self { address, folder, stop: Some(stop), thread: Some(thread) }
     }
 
@@ -103,26 +108,26 @@ impl TestApp {
         self.send("POST", path, &[("content-type", "multipart/form-data; boundary=XxX")], &body)
     }
 
-    fn photos(&self) -> &Self {
+    pub fn photos(&self) -> &Self {
         let new = json!({"name": "photos", "kind": "photos", "encoder": PHOTO_ENCODER});
         let made = self.post("/api/v1/collections", &new);
         assert_eq!(made.status, 201, "{}", made.text());
         self
     }
 
-    fn faq(&self) -> &Self {
+    pub fn faq(&self) -> &Self {
         let new = json!({"name": "faq", "kind": "faq", "encoder": TEXT_ENCODER});
         assert_eq!(self.post("/api/v1/collections", &new).status, 201);
         self
     }
 
-    fn put_photo(&self, key: &str, seed: u32) -> Reply {
+    pub fn put_photo(&self, key: &str, seed: u32) -> Reply {
         let path = format!("/api/v1/collections/photos/items/{}", encoded(key));
         self.send("PUT", &path, &[("content-type", "image/jpeg")], &photo(seed, ImageFormat::Jpeg))
     }
 
     /// A job's view once it has ended.
-    fn ended(&self, job: i64) -> Value {
+    pub fn ended(&self, job: i64) -> Value {
         let begin = Instant::now();
         loop {
             let view = self.get(&format!("/api/v1/jobs/{job}")).json();
@@ -144,7 +149,7 @@ impl Drop for TestApp {
     }
 }
 
-fn serve(library: Arc<Library>, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) {
+fn serve(door: Door, library: Arc<Library>, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
@@ -152,7 +157,7 @@ fn serve(library: Arc<Library>, listener: std::net::TcpListener, stopped: onesho
         let shutdown = async {
             let _ = stopped.await;
         };
-        simile::web::serve(library, listener, shutdown).await.unwrap();
+        simile::web::serve_behind(door, library, listener, shutdown).await.unwrap();
     });
 }
 

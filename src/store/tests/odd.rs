@@ -20,7 +20,7 @@ fn one_writes_and_others_read_beside_it() {
     let Err(StoreError::Locked { hint: Some(hint), .. }) = Store::open(data.path(), Access::Write) else {
         panic!("locked, with a hint")
     };
-    assert_eq!(hint, Hint { pid: std::process::id(), address: Some("127.0.0.1:8080".into()) });
+    assert_eq!(hint, Hint { pid: std::process::id(), address: Some("127.0.0.1:8080".into()), key: None });
 
     let reader = Store::open(data.path(), Access::Read).unwrap();
     assert_eq!(refused(reader.commit(id, &Batch::default())), "store.opened_for_reading");

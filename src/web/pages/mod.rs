@@ -6,6 +6,7 @@ mod collections;
 mod forms;
 mod item;
 mod jobs;
+mod login;
 mod pictures;
 mod results;
 mod search;
@@ -19,9 +20,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use super::App;
 use super::prefs::Prefs;
 use super::problem::Problem;
+use super::{App, access};
 use shell::Shell;
 
 /// Forms without files are short.
@@ -35,6 +36,8 @@ pub fn quick() -> Router<App> {
         .route("/c/{c}/delete", post(forms::delete))
         .route("/jobs/{id}/cancel", post(forms::cancel))
         .route("/models/{name}/pull", post(forms::pull))
+        .route("/login", get(login::show).post(login::log_in))
+        .route("/logout", post(login::log_out))
         .layer(DefaultBodyLimit::max(FORM_BYTES));
     Router::new()
         .route("/", get(search::show).post(search::ask))
@@ -61,7 +64,9 @@ fn see(url: &str) -> Response {
 
 /// Draws problems for people; programs keep the document.
 pub async fn draw_problems(State(app): State<App>, request: Request, next: Next) -> Response {
-    let person = wants_page(request.headers()) && !request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let stranger = !app.0.access.is_open() && access::is_public(path);
+    let person = wants_page(request.headers()) && !path.starts_with("/api/") && !stranger;
     let prefs = person.then(|| Prefs::of(request.headers(), request.uri()));
     let response = next.run(request).await;
     let (Some(prefs), Some(problem)) = (prefs, response.extensions().get::<Problem>()) else {

@@ -13,7 +13,18 @@ pub struct Shell {
     /// Which entry of the menu is this page's: `search`, `collections`, `jobs`, `about` or none.
     pub here: &'static str,
     pub strip: Option<Strip>,
+    pub visitor: Visitor,
     prefs: Prefs,
+}
+
+/// What is known of the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visitor {
+    /// Nobody is asked.
+    Anyone,
+    LoggedIn,
+    /// At the login page: nothing of what lies behind it is shown, not even the form token.
+    Stranger,
 }
 
 impl Shell {
@@ -26,7 +37,21 @@ impl Shell {
     /// Without the strip, for pages that must not fail.
     pub fn bare(app: &App, prefs: Prefs) -> Self {
         let token = app.0.token.as_str().to_owned();
-        Self { l: prefs.lang, theme: prefs.theme, token, here: "", strip: None, prefs }
+        let visitor = if app.0.access.is_open() { Visitor::Anyone } else { Visitor::LoggedIn };
+        Self { l: prefs.lang, theme: prefs.theme, token, here: "", strip: None, visitor, prefs }
+    }
+
+    /// For the login page.
+    pub fn stranger(app: &App, prefs: Prefs) -> Self {
+        Self { token: String::new(), visitor: Visitor::Stranger, ..Self::bare(app, prefs) }
+    }
+
+    pub fn is_stranger(&self) -> bool {
+        self.visitor == Visitor::Stranger
+    }
+
+    pub fn may_log_out(&self) -> bool {
+        self.visitor == Visitor::LoggedIn
     }
 
     /// The language by value: templates pass fields by reference.
