@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Avx512;
+use crate::simd::{Portable, Task};
+
 /// An instruction set that this processor has been seen to support; there is no other way to own one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Level);
@@ -31,7 +35,13 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("fma")
+            }
         }
     }
 }
@@ -79,9 +89,66 @@ impl Isa {
         }
     }
 
+    /// Whether bf16 products are an instruction here (AVX-512 BF16): twice as fast as f32, and not slower.
+    pub fn has_bf16(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Level::Avx512 {
+            return is_x86_feature_detected!("avx512bf16");
+        }
+        false
+    }
+
+    /// Whether int8 products are an instruction here (AVX-512 VNNI).
+    pub fn has_int8(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Level::Avx512 {
+            return is_x86_feature_detected!("avx512vnni");
+        }
+        false
+    }
+
     pub(crate) fn level(self) -> Level {
         self.0
     }
+
+    /// Runs `task` compiled for this instruction set.
+    #[inline]
+    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
+        match self.0 {
+            // SAFETY: plain code runs everywhere; what the task asks for is its maker's to keep.
+            Level::Scalar => unsafe { task.run::<Portable<false>>() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a value of `Isa` at this level exists only where its features were detected; likewise below.
+            Level::Avx2 => unsafe { in_avx2(task) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above, and BF16 was detected.
+            Level::Avx512 if self.has_bf16() => unsafe { in_avx512_bf16(task) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx512 => unsafe { in_avx512(task) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn in_avx2<T: Task>(task: T) -> T::Output {
+    // SAFETY: the caller's.
+    unsafe { task.run::<Portable<true>>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+unsafe fn in_avx512<T: Task>(task: T) -> T::Output {
+    // SAFETY: the caller's.
+    unsafe { task.run::<Avx512<false>>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")]
+unsafe fn in_avx512_bf16<T: Task>(task: T) -> T::Output {
+    // SAFETY: the caller's.
+    unsafe { task.run::<Avx512<true>>() }
 }
 
 impl fmt::Display for Isa {

@@ -1,0 +1,123 @@
+//! Functions of lanes.
+
+use crate::simd::Simd;
+
+/// eˣ for x from -87 to 88 (clamped below): x = n ln 2 + r, a polynomial of degree 6 for eʳ; about 1 ulp.
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn exp<S: Simd>(x: S::F) -> S::F {
+    // SAFETY: the caller's, here and below.
+    unsafe {
+        let x = S::min(S::max(x, S::splat(-87.0)), S::splat(88.0));
+        let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
+        // ln 2 in two parts: the first has few digits, so that n times it is exact.
+        let r = S::fma(n, S::splat(-0.693_359_4), x);
+        let r = S::fma(n, S::splat(2.121_944_4e-4), r);
+        let mut p = S::splat(1.0 / 720.0);
+        for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+            p = S::fma(p, r, S::splat(c));
+        }
+        S::scale2(p, n)
+    }
+}
+
+/// x/2 · (1 + erf(x/√2)); erf after Abramowitz & Stegun 7.1.26, absolute error 1.5e-7.
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn gelu<S: Simd>(x: S::F) -> S::F {
+    // SAFETY: the caller's.
+    unsafe {
+        let one = S::splat(1.0);
+        let z = S::mul(S::abs(x), S::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let t = S::div(one, S::fma(z, S::splat(0.327_591_1), one));
+        let mut p = S::splat(1.061_405_4);
+        for c in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
+            p = S::fma(p, t, S::splat(c));
+        }
+        let minus_square = S::mul(z, S::sub(S::splat(0.0), z));
+        // 1 - erf |z|
+        let tail = S::mul(S::mul(p, t), exp::<S>(minus_square));
+        let half = S::mul(x, S::splat(0.5));
+        // erf is odd: x/2 + |x|/2 (1 - tail)
+        S::fma(S::abs(half), S::sub(one, tail), half)
+    }
+}
+
+/// GELU by tanh: x / (1 + e^-2u), u = √(2/π) (x + 0.044715 x³).
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn gelu_tanh<S: Simd>(x: S::F) -> S::F {
+    // SAFETY: the caller's.
+    unsafe {
+        let cubic = S::fma(S::mul(S::mul(x, x), x), S::splat(0.044_715), x);
+        let e = exp::<S>(S::mul(cubic, S::splat(-2.0 * 0.797_884_6)));
+        S::div(x, S::add(S::splat(1.0), e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use crate::simd::{LANES, Task};
+
+    type OfLanes = (fn(f64) -> f64, f32);
+
+    struct Each<'a>(usize, &'a [f32], &'a mut [f32]);
+    impl Task for Each<'_> {
+        type Output = ();
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self) {
+            for (x, y) in self.1.chunks_exact(LANES).zip(self.2.chunks_exact_mut(LANES)) {
+                // SAFETY: chunks of 16.
+                unsafe {
+                    let x = S::load(x.as_ptr());
+                    let y_ = match self.0 {
+                        0 => exp::<S>(x),
+                        1 => gelu::<S>(x),
+                        _ => gelu_tanh::<S>(x),
+                    };
+                    S::store(y.as_mut_ptr(), y_);
+                }
+            }
+        }
+    }
+
+    fn erf(x: f64) -> f64 {
+        // The series; enough terms for |x| < 6 in f64 up to cancellation of 1e-6 at the ends, where erf is ±1.
+        if x.abs() > 4.0 {
+            return x.signum();
+        }
+        let (mut sum, mut term) = (x, x);
+        for n in 1..120 {
+            term *= -x * x / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        sum * 2.0 / std::f64::consts::PI.sqrt()
+    }
+
+    #[test]
+    fn functions_are_what_they_say_at_every_level() {
+        let xs: Vec<f32> = (-1600..1600).map(|i| i as f32 / 200.0).collect();
+        let gelu_tanh = |x: f64| 0.5 * x * (1.0 + (0.797_884_560_8 * (x + 0.044_715 * x * x * x)).tanh());
+        let want: [OfLanes; 3] =
+            [(f64::exp, 4e-7), (|x| x / 2.0 * (1.0 + erf(x / 2f64.sqrt())), 6e-7), (gelu_tanh, 6e-7)];
+        for isa in Isa::available() {
+            for (which, (f, most)) in want.iter().enumerate() {
+                let mut ys = vec![0.0; xs.len()];
+                isa.run(Each(which, &xs, &mut ys));
+                for (&x, &y) in xs.iter().zip(&ys) {
+                    let want = f(f64::from(x));
+                    let error = (f64::from(y) - want).abs() / want.abs().max(1.0);
+                    assert!(error <= f64::from(*most), "{isa} function {which} of {x}: {y}, want {want}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Which tile of a product is computed where and when.
+
+use super::kernel::{Call, Kernel, MOST_ROWS};
+use super::{Sink, Sums, Weights};
+use crate::buffer::Shared;
+use crate::number::Number;
+use crate::simd::{Simd, Task};
+use crate::{Isa, Pool};
+
+/// Inputs of a group of tiles that one task takes through all panels: they stay in the L2 cache.
+const GROUP_BYTES: usize = 128 * 1024;
+
+/// Up to [`MOST_ROWS`] rows of a product.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tile {
+    /// Element of the input where its first row begins (its first tap).
+    pub input: usize,
+    /// Element of the output where its first row begins.
+    pub output: usize,
+    /// Its first row's number.
+    pub row: usize,
+    pub rows: usize,
+}
+
+/// The tiles of a product.
+#[allow(clippy::len_without_is_empty)] // never empty
+pub(crate) trait Tiles: Sync {
+    fn len(&self) -> usize;
+    fn tile(&self, i: usize) -> Tile;
+}
+
+impl Tiles for Vec<Tile> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+    #[inline(always)]
+    fn tile(&self, i: usize) -> Tile {
+        self[i]
+    }
+}
+
+/// Rows at even strides, split evenly: 16 rows are 8 + 8, 128 are 8 · 13 + 2 · 12.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Even {
+    rows: usize,
+    count: usize,
+    input: usize,
+    output: usize,
+}
+
+impl Even {
+    pub fn new(rows: usize, input: usize, output: usize) -> Self {
+        Self { rows, count: rows.div_ceil(MOST_ROWS), input, output }
+    }
+}
+
+impl Tiles for Even {
+    fn len(&self) -> usize {
+        self.count
+    }
+    #[inline(always)]
+    fn tile(&self, i: usize) -> Tile {
+        let (each, more) = (self.rows / self.count, self.rows % self.count);
+        let row = i * each + i.min(more);
+        Tile { input: row * self.input, output: row * self.output, row, rows: each + usize::from(i < more) }
+    }
+}
+
+/// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are panels: each
+/// weight is read by one core once, and the panel that this thread is likely to get next is fetched ahead. Otherwise
+/// tasks are groups of tiles.
+///
+/// # Safety
+/// For every tile, rows `stride` elements apart from `a + tile.input` on must be readable, at every one of `taps`
+/// (in bytes) for all steps of the weights; and `sink` must hold for every tile.
+#[allow(clippy::too_many_arguments)] // what a product is made of
+pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
+    isa: Isa,
+    pool: &Pool,
+    weights: Weights<'_, N>,
+    a: Shared<u8>,
+    stride: usize,
+    taps: &[usize],
+    tiles: &impl Tiles,
+    sink: &K,
+) {
+    let (count, threads) = (tiles.len(), pool.threads());
+    let rows = count * MOST_ROWS;
+    let size = size_of::<N::Input>();
+    let part = Part { kernel: N::kernel(isa), weights, a, size, row: stride * size, taps, tiles, sink };
+    if rows <= weights.columns() + MOST_ROWS && weights.panels() >= 4 * threads {
+        pool.run(weights.panels(), |panel| {
+            isa.run(Panels { part, panels: (panel, panel + 1), tiles: (0, count), ahead: threads });
+        });
+    } else {
+        let row_bytes = (weights.taps() * weights.steps() * 4).max(1);
+        let group =
+            (GROUP_BYTES / (row_bytes * MOST_ROWS)).clamp(1, 16).min(count.div_ceil(4 * threads)).max(1);
+        pool.run(count.div_ceil(group), |g| {
+            let tiles = (g * group, count.min((g + 1) * group));
+            isa.run(Panels { part, panels: (0, weights.panels()), tiles, ahead: 0 });
+        });
+    }
+}
+
+struct Part<'a, N: Number, L, K> {
+    kernel: Kernel<N::Sum>,
+    weights: Weights<'a, N>,
+    a: Shared<u8>,
+    /// Bytes of an element of the input.
+    size: usize,
+    /// Bytes from one row to the next.
+    row: usize,
+    taps: &'a [usize],
+    tiles: &'a L,
+    sink: &'a K,
+}
+
+impl<N: Number, L, K> Clone for Part<'_, N, L, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<N: Number, L, K> Copy for Part<'_, N, L, K> {}
+
+/// Some tiles by some panels; the panel `ahead` further on is fetched meanwhile, a line each step, for as many tiles
+/// as that takes.
+pub(crate) struct Panels<'a, N: Number, L, K> {
+    part: Part<'a, N, L, K>,
+    panels: (usize, usize),
+    tiles: (usize, usize),
+    ahead: usize,
+}
+
+impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { part, panels, tiles, ahead } = self;
+        let (steps, panel_bytes) = (part.weights.steps(), part.weights.panel_bytes());
+        let lines = part.taps.len() * steps * 64;
+        let mut sums = Sums::new();
+        for panel in panels.0..panels.1 {
+            let b = part.weights.panel(panel).as_ptr();
+            let next = b.wrapping_add(ahead * panel_bytes);
+            for i in tiles.0..tiles.1 {
+                let tile = part.tiles.tile(i);
+                let fetched = (i - tiles.0) * lines;
+                // SAFETY: `multiply`'s contract: this tile's rows and taps are readable, and the sink takes it. The
+                // panel holds taps · steps · 128 bytes.
+                unsafe {
+                    let call = Call {
+                        a: part.a.at(tile.input * part.size),
+                        row: part.row,
+                        taps: part.taps,
+                        steps,
+                        b,
+                        b_step: 128,
+                        ahead: next.wrapping_add(fetched),
+                        ahead_step: if ahead > 0 && fetched < panel_bytes { 64 } else { 0 },
+                    };
+                    (part.kernel)(&call, tile.rows, &mut sums);
+                    part.sink.take::<S>(&sums, &tile, panel * super::PANEL);
+                }
+            }
+        }
+    }
+}

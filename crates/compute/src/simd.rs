@@ -1,0 +1,63 @@
+//! Sixteen lanes of f32, written once for every instruction set: what stands between matrix products is generic over
+//! [`Simd`] and compiled anew inside each set's target features by [`Isa::run`](crate::Isa).
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// Lanes of a vector.
+pub(crate) const LANES: usize = 16;
+
+/// Work that is generic over the lanes; `run` must be `#[inline(always)]`, and so must all that it calls with lanes.
+pub(crate) trait Task {
+    type Output;
+    /// # Safety
+    /// What the task itself asks for, and the instruction set of `S` must be there.
+    unsafe fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// Operations on [`LANES`] numbers. Functions are `#[inline(always)]`.
+///
+/// # Safety
+/// Every function wants its instruction set, pointers to as many elements as it reads or writes, of any alignment.
+#[allow(dead_code)] // a full set, whoever needs which
+pub(crate) trait Simd: Copy + 'static {
+    type F: Copy;
+
+    unsafe fn splat(x: f32) -> Self::F;
+    unsafe fn load(p: *const f32) -> Self::F;
+    unsafe fn store(p: *mut f32, x: Self::F);
+    /// The first `n` lanes (`n ≤ 16`), the others `fill`.
+    unsafe fn load_part(p: *const f32, n: usize, fill: f32) -> Self::F;
+    unsafe fn store_part(p: *mut f32, x: Self::F, n: usize);
+
+    unsafe fn add(a: Self::F, b: Self::F) -> Self::F;
+    unsafe fn sub(a: Self::F, b: Self::F) -> Self::F;
+    unsafe fn mul(a: Self::F, b: Self::F) -> Self::F;
+    unsafe fn div(a: Self::F, b: Self::F) -> Self::F;
+    unsafe fn max(a: Self::F, b: Self::F) -> Self::F;
+    unsafe fn min(a: Self::F, b: Self::F) -> Self::F;
+    /// `a · b + c`
+    unsafe fn fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    unsafe fn abs(x: Self::F) -> Self::F;
+    /// To whole numbers, ties to even.
+    unsafe fn round(x: Self::F) -> Self::F;
+    /// `x · 2ⁿ` for whole `n` from -126 to 127.
+    unsafe fn scale2(x: Self::F, n: Self::F) -> Self::F;
+    unsafe fn sum(x: Self::F) -> f32;
+    unsafe fn largest(x: Self::F) -> f32;
+
+    unsafe fn load_i32(p: *const i32) -> Self::F;
+    /// `p - less`, subtracted as whole numbers.
+    unsafe fn load_i32_less(p: *const i32, less: *const i32) -> Self::F;
+    unsafe fn load_bf16(p: *const u16) -> Self::F;
+    /// Rounded to nearest, ties to even.
+    unsafe fn store_bf16(p: *mut u16, x: Self::F);
+    unsafe fn load_u8(p: *const u8) -> Self::F;
+    /// Rounded to nearest, ties to even, and kept within 0 to 255.
+    unsafe fn store_u8(p: *mut u8, x: Self::F);
+}

@@ -1,0 +1,160 @@
+//! Lanes as one register of AVX-512 (F, BW, VL, DQ).
+
+use std::arch::x86_64::*;
+
+use super::{LANES, Simd};
+
+/// `BF16`: the processor rounds to bf16 by an instruction.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512<const BF16: bool>;
+
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    if n >= LANES { !0 } else { (1 << n) - 1 }
+}
+
+// Called only inside functions with the target features, into which they are inlined.
+#[allow(clippy::missing_safety_doc)]
+impl<const BF16: bool> Simd for Avx512<BF16> {
+    type F = __m512;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> __m512 {
+        // SAFETY: the caller has AVX-512, here and in all functions below; pointers are the caller's too.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, x: __m512) {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_storeu_ps(p, x) }
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const f32, n: usize, fill: f32) -> __m512 {
+        // SAFETY: as in `splat`; lanes outside the mask are not read.
+        unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(n), p) }
+    }
+    #[inline(always)]
+    unsafe fn store_part(p: *mut f32, x: __m512, n: usize) {
+        // SAFETY: as in `splat`; lanes outside the mask are not written.
+        unsafe { _mm512_mask_storeu_ps(p, first(n), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_div_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn abs(x: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_abs_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn round(x: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x) }
+    }
+    #[inline(always)]
+    unsafe fn scale2(x: __m512, n: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_scalef_ps(x, n) }
+    }
+    #[inline(always)]
+    unsafe fn sum(x: __m512) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_reduce_add_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn largest(x: __m512) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_reduce_max_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i32(p: *const i32) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32_less(p: *const i32, less: *const i32) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let difference = _mm512_sub_epi32(_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(less.cast()));
+            _mm512_cvtepi32_ps(difference)
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16(p: *mut u16, x: __m512) {
+        // SAFETY: as in `splat`; `BF16` is true only where that instruction was detected.
+        unsafe {
+            let rounded: __m256i = if BF16 {
+                std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x))
+            } else {
+                // Adds half of the last place, or one less before an even digit.
+                let bits = _mm512_castps_si512(x);
+                let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+                let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+                let up = _mm512_mask_mov_epi32(up, nan, _mm512_set1_epi32(0x7fc0_0000));
+                _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(up))
+            };
+            _mm256_storeu_si256(p.cast(), rounded);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_u8(p: *const u8) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(p: *mut u8, x: __m512) {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let whole = _mm512_max_epi32(_mm512_cvtps_epi32(x), _mm512_setzero_si512());
+            _mm_storeu_si128(p.cast(), _mm512_cvtusepi32_epi8(whole));
+        }
+    }
+}
