@@ -1,9 +1,10 @@
-//! ALBERT: factorised embeddings, and few layers used many times.
+//! ALBERT: factorised embeddings, and few layers used many times; where its parts lie in a file.
 
-use candle_core::{Result, Tensor};
+use simile_compute::transformer::Sizes;
 
 use super::AlbertConfig;
-use super::layers::{EmbeddingSizes, Embeddings, Layer, LayerSizes, Linear, Loaded, Names};
+use super::blueprint::{Blueprint, LayerFiles, Names, Tables, embeddings, linear};
+use super::error::Loaded;
 use super::weights::Weights;
 
 const NAMES: Names = Names {
@@ -17,58 +18,35 @@ const NAMES: Names = Names {
     norm: "full_layer_layer_norm",
 };
 
-/// A loaded ALBERT without its heads.
-pub struct Albert {
-    embeddings: Embeddings,
-    widen: Linear,
-    groups: Vec<Vec<Layer>>,
-    layers: usize,
-}
-
-impl Albert {
-    /// Names as Hugging Face stores them, with or without `albert.` before them.
-    pub fn load(weights: &Weights, c: &AlbertConfig) -> Loaded<Self> {
-        let prefixed = weights.has("albert.embeddings.word_embeddings.weight");
-        let root = weights.root(if prefixed { "albert." } else { "" });
-        let sizes = LayerSizes {
-            hidden: c.hidden_size,
-            heads: c.num_attention_heads,
-            intermediate: c.intermediate_size,
-            eps: c.layer_norm_eps,
-            act: c.hidden_act,
-        };
-        let tables = EmbeddingSizes {
-            vocab: c.vocab_size,
-            dim: c.embedding_size,
-            positions: c.max_position_embeddings,
-            offset: 0,
-            types: c.type_vocab_size,
-            eps: c.layer_norm_eps,
-        };
-        let encoder = root.sub("encoder");
-        let group = |g| {
-            let scope = encoder.sub("albert_layer_groups").sub(g).sub("albert_layers");
-            (0..c.inner_group_num).map(|i| Layer::load(&scope.sub(i), &NAMES, &sizes)).collect()
-        };
-        Ok(Self {
-            embeddings: Embeddings::load(&root.sub("embeddings"), &tables)?,
-            widen: Linear::load(
-                &encoder.sub("embedding_hidden_mapping_in"),
-                c.embedding_size,
-                c.hidden_size,
-            )?,
-            groups: (0..c.num_hidden_groups).map(group).collect::<Loaded<_>>()?,
-            layers: c.num_hidden_layers,
-        })
-    }
-
-    /// Ids `[batch, tokens]` → `[batch, tokens, hidden]`; `bias` keeps attention off the padding.
-    pub fn forward(&self, ids: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let embedded = self.embeddings.forward(ids)?;
-        let (batch, tokens, dim) = embedded.dims3()?;
-        let rows = self.widen.forward(&embedded.reshape((batch * tokens, dim))?)?;
-        // Layer i is of group ⌊i · groups / layers⌋, as in transformers.
-        let order = (0..self.layers).flat_map(|i| &self.groups[i * self.groups.len() / self.layers]);
-        order.fold(rows.reshape((batch, tokens, ())), |x, layer| layer.forward(&x?, bias))
-    }
+/// ALBERT without its heads, in the names of Hugging Face, with or without `albert.` before them.
+pub fn read<'a>(weights: &'a Weights, c: &AlbertConfig) -> Loaded<Blueprint<'a>> {
+    let prefixed = weights.has("albert.embeddings.word_embeddings.weight");
+    let root = weights.root(if prefixed { "albert." } else { "" });
+    let sizes = Sizes {
+        embedding: c.embedding_size,
+        hidden: c.hidden_size,
+        heads: c.num_attention_heads,
+        inner: c.intermediate_size,
+        act: c.hidden_act.into(),
+    };
+    let tables = Tables {
+        vocab: c.vocab_size,
+        dim: c.embedding_size,
+        positions: c.max_position_embeddings,
+        offset: 0,
+        types: c.type_vocab_size,
+        eps: c.layer_norm_eps,
+    };
+    let encoder = root.sub("encoder");
+    let widen = linear(&encoder.sub("embedding_hidden_mapping_in"), c.embedding_size, c.hidden_size)?;
+    let embeddings = embeddings(&root.sub("embeddings"), &tables, Some(widen))?;
+    let (groups, inner) = (c.num_hidden_groups, c.inner_group_num);
+    let group = |g| encoder.sub("albert_layer_groups").sub(g).sub("albert_layers");
+    let scopes =
+        (0..groups).flat_map(|g| (0..inner).map(move |i| (g, i))).map(|(g, i)| group(g).sub(i)).collect();
+    // Layer i is of group ⌊i · groups / layers⌋, as in transformers.
+    let of = |i| i * groups / c.num_hidden_layers * inner;
+    let order = (0..c.num_hidden_layers).flat_map(|i| of(i)..of(i) + inner).collect();
+    let layers = LayerFiles { scopes, weights, names: &NAMES, sizes, eps: c.layer_norm_eps };
+    Ok(Blueprint { sizes, embeddings, layers, order })
 }

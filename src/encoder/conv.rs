@@ -5,7 +5,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
-use super::layers::Loaded;
+use super::error::Loaded;
 use super::weights::Scope;
 
 /// Batch norm's, in torchvision and timm.

@@ -6,6 +6,9 @@ use super::Modality;
 use super::source::SourceError;
 use crate::types::{Coded, EncoderName, Fault, VectorError};
 
+/// What loading gives; `Result` alone is often candle's.
+pub type Loaded<T> = std::result::Result<T, EncoderError>;
+
 /// Why there is no encoder, or no vector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

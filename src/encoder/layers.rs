@@ -1,184 +1,164 @@
-//! What BERT and ALBERT have in common: linear layers, norms, attention, the feed-forward block, pooling.
+//! The BERT family in candle, for devices that the kernels do not run on.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops;
+use simile_compute::LayerNorm;
+use simile_compute::matrix::Act;
+use simile_compute::transformer::{self, LayerParts};
 
-use super::rows::Rows;
-use super::weights::Scope;
-use super::{Activation, EncoderError, Pooling};
+use super::Pooling;
+use super::blueprint::Blueprint;
+use super::error::Loaded;
+
+/// Tokens in one pass, padding counted: more fill no core better, and take memory.
+const PASS_TOKENS: usize = 2048;
+
+/// A network on a device.
+pub struct Layers {
+    embeddings: Embeddings,
+    widen: Option<Linear>,
+    layers: Vec<Layer>,
+    order: Vec<usize>,
+    device: Device,
+}
+
+impl Layers {
+    /// # Errors
+    /// What is wrong with the file, or that the device has no room.
+    pub fn new(blueprint: Blueprint, device: &Device) -> Loaded<Self> {
+        let Blueprint { sizes, embeddings: parts, layers: files, order } = blueprint;
+        let failed = |e| files.failed(&e);
+        let layer =
+            |parts: Loaded<LayerParts>| Layer::new(&parts?, sizes.heads, sizes.act, device).map_err(failed);
+        let widen = parts.widen.as_ref().map(|l| Linear::new(l, device));
+        Ok(Self {
+            embeddings: Embeddings::new(&parts, sizes.embedding, device).map_err(failed)?,
+            widen: widen.transpose().map_err(failed)?,
+            layers: files.read().map(layer).collect::<Loaded<_>>()?,
+            order,
+            device: device.clone(),
+        })
+    }
+
+    /// One vector per text, in their order.
+    pub fn encode(&self, texts: &[&[u32]], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
+        // Longest first: texts of like length share a pass, and the largest pass comes while memory is free.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(texts[i].len()));
+        let mut out = vec![Vec::new(); texts.len()];
+        let mut rest = order.as_slice();
+        while let Some(&longest) = rest.first() {
+            let pass = (PASS_TOKENS / texts[longest].len()).clamp(1, rest.len());
+            let (now, later) = rest.split_at(pass);
+            let batch: Vec<&[u32]> = now.iter().map(|&i| texts[i]).collect();
+            for (&i, row) in now.iter().zip(self.pass(&batch, pooling)?) {
+                out[i] = row;
+            }
+            rest = later;
+        }
+        Ok(out)
+    }
+
+    fn pass(&self, batch: &[&[u32]], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
+        let longest = batch.iter().map(|t| t.len()).max().unwrap_or(0);
+        let shape = (batch.len(), longest);
+        let padded = |f: &dyn Fn(&[u32], usize) -> u32| {
+            let values = batch.iter().flat_map(|t| (0..longest).map(|i| f(t, i)));
+            Tensor::from_vec(values.collect::<Vec<u32>>(), shape, &self.device)
+        };
+        let ids = padded(&|t, i| t.get(i).copied().unwrap_or(0))?;
+        let mask = if batch.iter().all(|t| t.len() == longest) {
+            None
+        } else {
+            Some(padded(&|t, i| u32::from(i < t.len()))?.to_dtype(candle_core::DType::F32)?)
+        };
+        let bias = mask.as_ref().map(attention_bias).transpose()?;
+        let first = self.embeddings.first;
+        let places: Vec<u32> = batch
+            .iter()
+            .flat_map(|t| transformer::places(t, first).chain(std::iter::repeat(0)).take(longest))
+            .map(|place| place as u32)
+            .collect();
+        let mut x = self.embeddings.forward(&ids, Tensor::from_vec(places, shape, &self.device)?)?;
+        if let Some(widen) = &self.widen {
+            let (batch, tokens, dim) = x.dims3()?;
+            x = widen.forward(&x.reshape((batch * tokens, dim))?)?.reshape((batch, tokens, ()))?;
+        }
+        for &i in &self.order {
+            x = self.layers[i].forward(&x, bias.as_ref())?;
+        }
+        pool(&x, mask.as_ref(), pooling)?.to_vec2()
+    }
+}
 
 /// `y = x wᵀ + b`
-pub struct Linear {
+struct Linear {
     /// `[in, out]`, a transposed view of what is stored.
     weight: Tensor,
-    bias: Vec<f32>,
-    bias_row: Tensor,
+    bias: Tensor,
 }
 
 impl Linear {
-    pub fn load(scope: &Scope, from: usize, to: usize) -> Loaded<Self> {
-        let (weight, bias) = (scope.values("weight", &[to, from])?, scope.values("bias", &[to])?);
-        Self::new(scope, weight, bias, from)
-    }
-
-    /// Queries, keys and values as one layer, side by side; queries already divided by √(hidden / heads).
-    fn attention(scope: &Scope, names: &Names, hidden: usize, heads: usize) -> Loaded<Self> {
-        let (mut weight, mut bias) = (Vec::new(), Vec::new());
-        for name in [names.query, names.key, names.value] {
-            let part = scope.sub(name);
-            weight.extend(part.values("weight", &[hidden, hidden])?);
-            bias.extend(part.values("bias", &[hidden])?);
-        }
-        let scale = 1.0 / ((hidden / heads) as f32).sqrt();
-        let queries = weight[..hidden * hidden].iter_mut().chain(&mut bias[..hidden]);
-        queries.for_each(|v| *v *= scale);
-        Self::new(scope, weight, bias, hidden)
-    }
-
-    fn new(scope: &Scope, weight: Vec<f32>, bias: Vec<f32>, from: usize) -> Loaded<Self> {
-        let weight = scope.upload(weight, &[bias.len(), from])?.t().expect("two axes");
-        Ok(Self { weight, bias_row: scope.upload(bias.clone(), &[bias.len()])?, bias })
+    fn new(parts: &transformer::Linear, device: &Device) -> Result<Self> {
+        let out = parts.bias.len();
+        let shape = (out, parts.weight.len() / out);
+        let weight = Tensor::from_slice(&parts.weight, shape, device)?.t()?;
+        Ok(Self { weight, bias: Tensor::from_slice(&parts.bias, out, device)? })
     }
 
     /// `[rows, in]` → `[rows, out]`
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.activated(x, None)
-    }
-
-    fn activated(&self, x: &Tensor, act: Option<Activation>) -> Result<Tensor> {
-        let y = x.matmul(&self.weight)?;
-        if y.device().is_cpu() {
-            y.inplace_op1(&Rows { bias: &self.bias, act })?;
-            return Ok(y);
-        }
-        let y = y.broadcast_add(&self.bias_row)?;
-        match act {
-            None => Ok(y),
-            Some(Activation::Gelu) => y.gelu_erf(),
-            Some(Activation::GeluNew) => y.gelu(),
-            Some(Activation::Relu) => y.relu(),
-        }
-    }
-
-    /// The same, and `add` added.
-    fn plus(&self, x: &Tensor, add: &Tensor) -> Result<Tensor> {
-        let y = x.matmul(&self.weight)?;
-        if y.device().is_cpu() {
-            y.inplace_op2(add, &Rows { bias: &self.bias, act: None })?;
-            return Ok(y);
-        }
-        y.broadcast_add(&self.bias_row)? + add
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight)?.broadcast_add(&self.bias)
     }
 }
 
-/// What loading gives; `Result` alone is candle's.
-pub type Loaded<T> = std::result::Result<T, EncoderError>;
-
 /// Layer normalisation over the last axis.
-pub struct Norm {
+struct Norm {
     weight: Tensor,
     bias: Tensor,
     eps: f32,
 }
 
 impl Norm {
-    pub fn load(scope: &Scope, dim: usize, eps: f64) -> Loaded<Self> {
-        // Checkpoints converted from TensorFlow say gamma and beta.
-        let (weight, bias) = if scope.has("gamma") { ("gamma", "beta") } else { ("weight", "bias") };
-        Ok(Self { weight: scope.tensor(weight, &[dim])?, bias: scope.tensor(bias, &[dim])?, eps: eps as f32 })
+    fn new(norm: &LayerNorm, device: &Device) -> Result<Self> {
+        let weight = Tensor::from_slice(norm.weight(), norm.dim(), device)?;
+        Ok(Self { weight, bias: Tensor::from_slice(norm.bias(), norm.dim(), device)?, eps: norm.eps() })
     }
 
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::layer_norm(x, &self.weight, &self.bias, self.eps)
     }
 }
 
-/// Embedding tables: words, and positions with the first token type already added (no pairs are ever encoded).
-pub struct Embeddings {
+struct Embeddings {
     words: Tensor,
-    /// From position 0 on, also where the first token's is another.
     places: Tensor,
-    offset: usize,
+    first: usize,
     norm: Norm,
 }
 
-/// The sizes that [`Embeddings`] need.
-pub struct EmbeddingSizes {
-    pub vocab: usize,
-    pub dim: usize,
-    pub positions: usize,
-    pub offset: usize,
-    pub types: usize,
-    pub eps: f64,
-}
-
 impl Embeddings {
-    pub fn load(scope: &Scope, sizes: &EmbeddingSizes) -> Loaded<Self> {
-        let EmbeddingSizes { vocab, dim, positions, offset, types, eps } = *sizes;
-        let kind = scope.values("token_type_embeddings.weight", &[types, dim])?;
-        let mut places = scope.values("position_embeddings.weight", &[positions, dim])?;
-        places.chunks_mut(dim).for_each(|row| row.iter_mut().zip(&kind).for_each(|(p, k)| *p += k));
+    fn new(parts: &transformer::Embeddings, dim: usize, device: &Device) -> Result<Self> {
+        let table = |values: &[f32]| Tensor::from_slice(values, (values.len() / dim, dim), device);
         Ok(Self {
-            words: scope.tensor("word_embeddings.weight", &[vocab, dim])?,
-            places: scope.upload(places, &[positions, dim])?,
-            offset,
-            norm: Norm::load(&scope.sub("LayerNorm"), dim, eps)?,
+            words: table(&parts.words)?,
+            places: table(&parts.places)?,
+            first: parts.first,
+            norm: Norm::new(&parts.norm, device)?,
         })
     }
 
-    /// Ids `[batch, tokens]` → `[batch, tokens, dim]`
-    pub fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+    /// Ids and places `[batch, tokens]` → `[batch, tokens, dim]`
+    fn forward(&self, ids: &Tensor, places: Tensor) -> Result<Tensor> {
         let (batch, tokens) = ids.dims2()?;
-        let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, tokens, ()))?;
-        let places = match self.offset {
-            0 => self.places.narrow(0, 0, tokens)?.unsqueeze(0)?,
-            offset => {
-                let places = positions(&ids.to_vec2()?, offset as u32);
-                let places = Tensor::from_vec(places, batch * tokens, ids.device())?;
-                self.places.index_select(&places, 0)?.reshape((batch, tokens, ()))?
-            }
-        };
-        self.norm.forward(&words.broadcast_add(&places)?)
+        let words = self.words.index_select(&ids.flatten_all()?, 0)?;
+        let places = self.places.index_select(&places.flatten_all()?, 0)?;
+        self.norm.forward(&(words + places)?.reshape((batch, tokens, ()))?)
     }
 }
 
-/// RoBERTa's positions: tokens count from `offset` on; padding, whose id is one less, has that id's and counts
-/// nothing, wherever it stands.
-fn positions(ids: &[Vec<u32>], offset: u32) -> Vec<u32> {
-    let pad = offset - 1;
-    let row = |row: &Vec<u32>| {
-        let places = row.iter().scan(pad, |last, &id| {
-            *last += u32::from(id != pad);
-            Some(if id == pad { pad } else { *last })
-        });
-        places.collect::<Vec<_>>()
-    };
-    ids.iter().flat_map(row).collect()
-}
-
-/// What the parts of a layer are called in the file.
-pub struct Names {
-    pub query: &'static str,
-    pub key: &'static str,
-    pub value: &'static str,
-    pub attention_out: &'static str,
-    pub attention_norm: &'static str,
-    pub up: &'static str,
-    pub down: &'static str,
-    pub norm: &'static str,
-}
-
-/// The sizes of a layer.
-pub struct LayerSizes {
-    pub hidden: usize,
-    pub heads: usize,
-    pub intermediate: usize,
-    pub eps: f64,
-    pub act: Activation,
-}
-
 /// One post-norm transformer layer.
-pub struct Layer {
+struct Layer {
     qkv: Linear,
     attention_out: Linear,
     attention_norm: Norm,
@@ -186,32 +166,37 @@ pub struct Layer {
     down: Linear,
     norm: Norm,
     heads: usize,
-    act: Activation,
+    act: Act,
 }
 
 impl Layer {
-    pub fn load(scope: &Scope, names: &Names, sizes: &LayerSizes) -> Loaded<Self> {
-        let LayerSizes { hidden, heads, intermediate, eps, act } = *sizes;
+    fn new(parts: &LayerParts, heads: usize, act: Act, device: &Device) -> Result<Self> {
         Ok(Self {
-            qkv: Linear::attention(scope, names, hidden, heads)?,
-            attention_out: Linear::load(&scope.sub(names.attention_out), hidden, hidden)?,
-            attention_norm: Norm::load(&scope.sub(names.attention_norm), hidden, eps)?,
-            up: Linear::load(&scope.sub(names.up), hidden, intermediate)?,
-            down: Linear::load(&scope.sub(names.down), intermediate, hidden)?,
-            norm: Norm::load(&scope.sub(names.norm), hidden, eps)?,
+            qkv: Linear::new(&parts.qkv, device)?,
+            attention_out: Linear::new(&parts.attention_out, device)?,
+            attention_norm: Norm::new(&parts.attention_norm, device)?,
+            up: Linear::new(&parts.up, device)?,
+            down: Linear::new(&parts.down, device)?,
+            norm: Norm::new(&parts.norm, device)?,
             heads,
             act,
         })
     }
 
     /// `[batch, tokens, hidden]` → the same; `bias` is added to the attention's logits.
-    pub fn forward(&self, x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let (batch, tokens, hidden) = x.dims3()?;
         let rows = x.reshape((batch * tokens, hidden))?;
         let mixed = self.attend(&self.qkv.forward(&rows)?.reshape((batch, tokens, 3 * hidden))?, bias)?;
-        let rows = self.attention_norm.forward(&self.attention_out.plus(&mixed, &rows)?)?;
-        let inner = self.up.activated(&rows, Some(self.act))?;
-        let rows = self.norm.forward(&self.down.plus(&inner, &rows)?)?;
+        let rows = self.attention_norm.forward(&(self.attention_out.forward(&mixed)? + rows)?)?;
+        let inner = self.up.forward(&rows)?;
+        let inner = match self.act {
+            Act::None => inner,
+            Act::Gelu => inner.gelu_erf()?,
+            Act::GeluTanh => inner.gelu()?,
+            Act::Relu => inner.relu()?,
+        };
+        let rows = self.norm.forward(&(self.down.forward(&inner)? + rows)?)?;
         rows.reshape((batch, tokens, hidden))
     }
 
@@ -233,13 +218,13 @@ impl Layer {
 }
 
 /// 1 for tokens and 0 for padding `[batch, tokens]` → what is added to logits `[batch, 1, 1, tokens]`.
-pub fn attention_bias(mask: &Tensor) -> Result<Tensor> {
+fn attention_bias(mask: &Tensor) -> Result<Tensor> {
     // -1e9 + logit has no weight left after the softmax, and is finite.
     ((mask - 1.0)? * 1e9)?.unsqueeze(1)?.unsqueeze(1)
 }
 
 /// Token vectors `[batch, tokens, hidden]` → `[batch, hidden]`; padding, 0 in `mask`, has no part in it.
-pub fn pool(x: &Tensor, mask: Option<&Tensor>, pooling: Pooling) -> Result<Tensor> {
+fn pool(x: &Tensor, mask: Option<&Tensor>, pooling: Pooling) -> Result<Tensor> {
     match (pooling, mask) {
         (Pooling::Cls, _) => x.narrow(1, 0, 1)?.squeeze(1),
         (Pooling::Mean, None) => x.mean(1),

@@ -3,23 +3,20 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::albert::Albert;
-use super::bert::Bert;
 use super::check::check;
 use super::device::device;
 use super::digest::Digests;
-use super::layers::{Loaded, attention_bias, pool};
+use super::error::Loaded;
 use super::ngram_hash::NgramHash;
 use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
+use super::transformer::Transformer;
 use super::weights::Weights;
 use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
+use super::{albert, bert};
 use crate::photo::{Crop, Preprocess};
 use crate::text::{self, Script, Scripts, ngram};
 use crate::types::{Dim, EncoderName, SpaceId, Vector};
-
-/// Tokens in one pass, padding counted: more fill no core better, and take memory.
-const PASS_TOKENS: usize = 2048;
 
 /// Weights in memory, ready to encode; shared between threads as it is.
 pub struct Encoder {
@@ -35,14 +32,9 @@ pub struct Encoder {
 }
 
 enum Network {
-    Text { network: Transformer, tokens: Tokens, pooling: Pooling, pad: u32 },
+    Text { network: Transformer, tokens: Tokens, pooling: Pooling },
     Photo(ResNet),
     Ngrams(NgramHash),
-}
-
-enum Transformer {
-    Bert(Bert),
-    Albert(Albert),
 }
 
 impl Encoder {
@@ -57,17 +49,16 @@ impl Encoder {
         let weights = || Weights::open(&spec.files.weights, device.clone());
         let network = match &spec.architecture {
             Architecture::Bert(c) => {
-                let network = Transformer::Bert(Bert::load(&weights()?, c, "bert.")?);
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad: 0 }
+                let network = Transformer::load(bert::read(&weights()?, c, "bert.")?, &device)?;
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
             }
             Architecture::XlmRoberta(c) => {
-                let network = Transformer::Bert(Bert::load(&weights()?, c, "roberta.")?);
-                let pad = c.position_offset as u32 - 1;
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad }
+                let network = Transformer::load(bert::read(&weights()?, c, "roberta.")?, &device)?;
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
             }
             Architecture::Albert(c) => {
-                let network = Transformer::Albert(Albert::load(&weights()?, c)?);
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling, pad: 0 }
+                let network = Transformer::load(albert::read(&weights()?, c)?, &device)?;
+                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
             }
             Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights()?, c)?),
             Architecture::NgramHash(_) => return Ok(Self::ngram_hash(None)),
@@ -152,26 +143,16 @@ impl Encoder {
         if let Network::Ngrams(hash) = &self.network {
             return hash.encode(texts);
         }
-        let Network::Text { network, tokens, pooling, pad } = &self.network else {
+        let Network::Text { network, tokens, pooling } = &self.network else {
             return Err(self.reads_not(Modality::Text));
         };
         let ids = self.tokenize(tokens, texts, role)?;
-        // Longest first: texts of like length share a pass, and the largest pass comes while memory is free.
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(ids[i].ids.len()));
-        let mut out: Vec<Option<Embedding>> = vec![None; ids.len()];
-        let mut rest = order.as_slice();
-        while let Some(&longest) = rest.first() {
-            let pass = (PASS_TOKENS / ids[longest].ids.len()).clamp(1, rest.len());
-            let (now, later) = rest.split_at(pass);
-            let batch: Vec<&Ids> = now.iter().map(|&i| &ids[i]).collect();
-            let rows = self.text_pass(network, *pooling, *pad, &batch).map_err(|e| self.failed(&e))?;
-            for (&i, row) in now.iter().zip(rows) {
-                out[i] = Some(Embedding { vector: self.unit(i, row)?, truncated: ids[i].truncated });
-            }
-            rest = later;
-        }
-        Ok(out.into_iter().map(|e| e.expect("every text was in one pass")).collect())
+        let texts: Vec<&[u32]> = ids.iter().map(|t| t.ids.as_slice()).collect();
+        let rows = network.encode(&texts, *pooling).map_err(|e| self.failed(&e))?;
+        let embedding = |(i, (row, ids)): (usize, (Vec<f32>, &Ids))| {
+            Ok(Embedding { vector: self.unit(i, row)?, truncated: ids.truncated })
+        };
+        rows.into_iter().zip(&ids).enumerate().map(embedding).collect()
     }
 
     /// One unit vector per crop, in their order.
@@ -231,30 +212,6 @@ impl Encoder {
             }
         };
         texts.iter().enumerate().map(one).collect()
-    }
-
-    fn text_pass(
-        &self,
-        network: &Transformer,
-        pooling: Pooling,
-        pad: u32,
-        batch: &[&Ids],
-    ) -> candle_core::Result<Vec<Vec<f32>>> {
-        let longest = batch.iter().map(|t| t.ids.len()).max().unwrap_or(0);
-        let padded = batch.iter().flat_map(|t| (0..longest).map(|i| t.ids.get(i).copied().unwrap_or(pad)));
-        let ids = Tensor::from_vec(padded.collect::<Vec<u32>>(), (batch.len(), longest), &self.device)?;
-        let mask = if batch.iter().all(|t| t.ids.len() == longest) {
-            None
-        } else {
-            let mask = batch.iter().flat_map(|t| (0..longest).map(|i| f32::from(u8::from(i < t.ids.len()))));
-            Some(Tensor::from_vec(mask.collect::<Vec<f32>>(), (batch.len(), longest), &self.device)?)
-        };
-        let bias = mask.as_ref().map(attention_bias).transpose()?;
-        let x = match network {
-            Transformer::Bert(bert) => bert.forward(&ids, bias.as_ref())?,
-            Transformer::Albert(albert) => albert.forward(&ids, bias.as_ref())?,
-        };
-        pool(&x, mask.as_ref(), pooling)?.to_vec2()
     }
 
     fn unit(&self, at: usize, row: Vec<f32>) -> Result<Vector, EncoderError> {

@@ -2,6 +2,7 @@
 
 mod albert;
 mod bert;
+mod blueprint;
 mod card;
 mod catalog;
 mod check;
@@ -17,11 +18,11 @@ mod loaded;
 mod ngram_hash;
 mod pull;
 mod resnet;
-mod rows;
 mod source;
 mod space;
 mod spec;
 mod tokens;
+mod transformer;
 mod weights;
 
 use serde::{Deserialize, Serialize};

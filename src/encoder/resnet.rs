@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::conv::{Conv, Shape};
-use super::layers::Loaded;
+use super::error::Loaded;
 use super::weights::{Scope, Weights};
 use super::{Block, ResNetConfig};
 

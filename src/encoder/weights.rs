@@ -82,6 +82,11 @@ impl Weights {
         })
     }
 
+    /// That candle could make no tensor of it.
+    pub fn failed(&self, e: &candle_core::Error) -> EncoderError {
+        EncoderError::Damaged { file: self.path.clone(), why: e.to_string() }
+    }
+
     fn info(&self, tensor: &str) -> Result<&TensorInfo, EncoderError> {
         let missing = || EncoderError::MissingTensor { file: self.path.clone(), tensor: tensor.to_owned() };
         self.header.info(tensor).ok_or_else(missing)
@@ -160,14 +165,8 @@ impl Scope<'_> {
         self.weights.values(&format!("{}{name}", self.prefix), shape)
     }
 
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, EncoderError> {
-        let values = self.values(name, shape)?;
-        self.upload(values, shape)
-    }
-
     /// Values of this shape as a tensor on the device.
     pub fn upload(&self, values: Vec<f32>, shape: &[usize]) -> Result<Tensor, EncoderError> {
-        Tensor::from_vec(values, shape, &self.weights.device)
-            .map_err(|e| EncoderError::Damaged { file: self.weights.path.clone(), why: e.to_string() })
+        Tensor::from_vec(values, shape, &self.weights.device).map_err(|e| self.weights.failed(&e))
     }
 }

@@ -61,3 +61,29 @@ pub(crate) trait Simd: Copy + 'static {
     /// Rounded to nearest, ties to even, and kept within 0 to 255.
     unsafe fn store_u8(p: *mut u8, x: Self::F);
 }
+
+/// A chunk of at most [`LANES`] numbers, the lanes behind it `fill`.
+///
+/// # Safety
+/// The instruction set of `S` must be there.
+#[inline(always)]
+pub(crate) unsafe fn load_chunk<S: Simd>(x: &[f32], fill: f32) -> S::F {
+    // SAFETY: as above; no more is read than there is.
+    unsafe { if x.len() >= LANES { S::load(x.as_ptr()) } else { S::load_part(x.as_ptr(), x.len(), fill) } }
+}
+
+/// As many lanes as the chunk holds.
+///
+/// # Safety
+/// The instruction set of `S` must be there.
+#[inline(always)]
+pub(crate) unsafe fn store_chunk<S: Simd>(to: &mut [f32], x: S::F) {
+    // SAFETY: as above; no more is written than there is.
+    unsafe {
+        if to.len() >= LANES {
+            S::store(to.as_mut_ptr(), x);
+        } else {
+            S::store_part(to.as_mut_ptr(), x, to.len());
+        }
+    }
+}
