@@ -6,7 +6,7 @@ use super::{CliError, Global, exit, output};
 use crate::config::Config;
 use crate::encoder::{Catalog, Modality, Places, State};
 use crate::index;
-use crate::library::{Library, LibraryError};
+use crate::library::{CollectionInfo, Library, LibraryError, Offer};
 use crate::store::{self, Access, StoreError};
 
 /// Check this machine, the encoders and the data folder.
@@ -105,20 +105,50 @@ fn collections(library: &Library) -> Vec<Check> {
         Ok(all) => all,
         Err(e) => return vec![Check::bad("collections", e.to_string())],
     };
-    all.iter()
-        .map(|info| {
-            let says = format!(
-                "{}: {} items, {} vectors, index {}",
-                info.name, info.items, info.vectors, info.index
-            );
-            match library.collection(&info.name).and_then(|c| c.lost_vectors()) {
-                Ok(0) => Check::good("collection", says),
-                Ok(lost) => Check::bad(
-                    "collection",
-                    format!("{says}; {lost} vectors lost: index their sources again"),
-                ),
-                Err(e) => Check::bad("collection", format!("{says}; {e}")),
+    let mut checks: Vec<Check> = all.iter().flat_map(|info| offers(library, info)).collect();
+    let states = all.iter().map(|info| {
+        let says =
+            format!("{}: {} items, {} vectors, index {}", info.name, info.items, info.vectors, info.index);
+        match library.collection(&info.name).and_then(|c| c.lost_vectors()) {
+            Ok(0) => Check::good("collection", says),
+            Ok(lost) => {
+                Check::bad("collection", format!("{says}; {lost} vectors lost: index their sources again"))
             }
+            Err(e) => Check::bad("collection", format!("{says}; {e}")),
+        }
+    });
+    checks.splice(0..0, states);
+    checks
+}
+
+/// What a collection had better be switched to, and how; nothing is wrong with one that is not.
+fn offers(library: &Library, info: &CollectionInfo) -> Vec<Check> {
+    if let Some(switch) = &info.switching {
+        let says = format!(
+            "{}: being switched to {}, {} of {} encoded; go on with: simile collections switch {}",
+            info.name, switch.encoder, switch.filled, switch.parts, info.name
+        );
+        return vec![Check::good("switch", says)];
+    }
+    let offers = library.collection(&info.name).and_then(|c| library.offers(&c)).unwrap_or_default();
+    offers
+        .into_iter()
+        .map(|offer| {
+            let why = match &offer {
+                Offer::Better { fetch: true, .. } => "a better encoder can be fetched".to_owned(),
+                Offer::Better { .. } => "a better encoder is on disk".to_owned(),
+                Offer::Refit { texts, fitted_on: 0, .. } => format!("its {texts} texts can weigh its words"),
+                Offer::Refit { texts, fitted_on, .. } => {
+                    format!("its word weights come from {fitted_on} texts, there are {texts} now")
+                }
+            };
+            let says = format!(
+                "{}: {why}: simile collections switch {} --encoder {}",
+                info.name,
+                info.name,
+                offer.encoder()
+            );
+            Check::good("switch", says)
         })
         .collect()
 }

@@ -28,6 +28,7 @@ mod progress;
 mod remote;
 mod search;
 mod serve;
+mod switch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +91,7 @@ enum Command {
     Embed(embed::Args),
     /// List encoders, or get one
     Models(models::Args),
-    /// List collections
+    /// List collections, or switch one to another encoder
     Collections(collections::Args),
     /// Check this machine, the encoders and the data folder
     Doctor(doctor::Args),

@@ -9,9 +9,11 @@ use ureq::RequestBuilder;
 
 use super::progress::{draw, new_bar};
 use super::{CliError, exit};
-use crate::ingest::{Done, Report, Request};
+use crate::ingest::switch::{SwitchRequest, Switched};
+use crate::ingest::{Done, Request};
 use crate::library::{JobView, Tracker};
 use crate::store::{Hint, JobState};
+use crate::types::CollectionName;
 use crate::types::Secret;
 
 /// How often the job is asked how far it is.
@@ -26,9 +28,43 @@ pub fn index(
     tracker: &Tracker,
     show: bool,
 ) -> Result<Done, CliError> {
-    let server = Server::of(hint)?;
     let body = serde_json::to_value(request).expect("a request has a JSON form");
-    let begun: Value = server.post(&format!("/api/v1/collections/{}/index", request.collection), &body)?;
+    let path = format!("/api/v1/collections/{}/index", request.collection);
+    let (report, cancelled) = follow(hint, &path, &body, tracker, show)?;
+    Ok(Done { report: report.unwrap_or_default(), cancelled })
+}
+
+/// Has the server switch a collection to another encoder, and waits for the end. `None`: stopped before it began.
+pub fn switch(
+    hint: Option<&Hint>,
+    request: &SwitchRequest,
+    tracker: &Tracker,
+    show: bool,
+) -> Result<Option<Switched>, CliError> {
+    let body = serde_json::to_value(request).expect("a request has a JSON form");
+    let path = format!("/api/v1/collections/{}/switch", request.collection);
+    let (report, cancelled) = follow(hint, &path, &body, tracker, show)?;
+    Ok(report.map(|report| Switched { report, cancelled }))
+}
+
+/// Has the server give a switch up. Whether there was one.
+pub fn cancel_switch(hint: Option<&Hint>, collection: &CollectionName) -> Result<bool, CliError> {
+    let server = Server::of(hint)?;
+    let path = format!("/api/v1/collections/{collection}/switch");
+    let answer: Value = server.delete(&path)?;
+    Ok(answer["cancelled"] == true)
+}
+
+/// Starts a job and follows it to its end: its report, `None` if it was stopped in line; and whether it was stopped.
+fn follow<R: DeserializeOwned>(
+    hint: Option<&Hint>,
+    path: &str,
+    body: &Value,
+    tracker: &Tracker,
+    show: bool,
+) -> Result<(Option<R>, bool), CliError> {
+    let server = Server::of(hint)?;
+    let begun: Value = server.post(path, body)?;
     let job = begun["job"].as_i64().ok_or_else(|| server.nonsense("no job in its answer"))?;
     let bar = show.then(new_bar);
     let mut cancelled = false;
@@ -51,19 +87,17 @@ pub fn index(
     }
 }
 
-fn ended(server: &Server, view: JobView) -> Result<Option<Done>, CliError> {
+fn ended<R: DeserializeOwned>(server: &Server, view: JobView) -> Result<Option<(Option<R>, bool)>, CliError> {
     match view.state {
         JobState::Queued | JobState::Running => Ok(None),
         // Stopped before its turn came: nothing was done, so nothing is reported.
-        JobState::Cancelled if view.report.as_ref().is_none_or(Value::is_null) => {
-            Ok(Some(Done { report: Report::default(), cancelled: true }))
-        }
+        JobState::Cancelled if view.report.as_ref().is_none_or(Value::is_null) => Ok(Some((None, true))),
         JobState::Done | JobState::Cancelled => {
-            let report: Report = view
+            let report: R = view
                 .report
                 .and_then(|report| serde_json::from_value(report).ok())
                 .ok_or_else(|| server.nonsense("no report in the job"))?;
-            Ok(Some(Done { report, cancelled: view.state == JobState::Cancelled }))
+            Ok(Some((Some(report), view.state == JobState::Cancelled)))
         }
         JobState::Failed => {
             let error = view.error.ok_or_else(|| server.nonsense("no reason in the failed job"))?;
@@ -122,6 +156,10 @@ impl Server {
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
         self.read(&|| self.showing_key(self.agent.post(self.url(path))).send_json(body))
+    }
+
+    fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.read(&|| self.showing_key(self.agent.delete(self.url(path))).call())
     }
 
     fn url(&self, path: &str) -> String {

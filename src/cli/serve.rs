@@ -141,6 +141,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         Ok(jobs) => tell!("{jobs} interrupted jobs go on"),
         Err(e) => tracing::warn!("interrupted jobs do not go on: {e}"),
     }
+    ingest::switch::resume(&library);
     for (collection, path) in args.sources {
         import(&library, collection, path);
     }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -130,6 +131,8 @@ impl Entry {
 pub struct Catalog {
     places: Places,
     digests: Digests,
+    /// Starters come with the program, so they are looked for once.
+    starters: OnceLock<HashSet<EncoderName>>,
 }
 
 impl Catalog {
@@ -138,12 +141,19 @@ impl Catalog {
         let known = std::fs::read(&places.digests).ok();
         let known: Vec<(FileState, String)> =
             known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { places, digests: Digests::new(known) }
+        Self { places, digests: Digests::new(known), starters: OnceLock::new() }
     }
 
     /// Every encoder, on disk or not: the user's in the order of the roots, then simile's own.
     pub fn list(&self) -> Vec<Entry> {
         self.survey().0
+    }
+
+    /// Whether it is one of those that came with simile to start with.
+    pub fn is_starter(&self, name: &EncoderName) -> bool {
+        let starters =
+            || self.list().into_iter().filter(|entry| entry.starter).map(|entry| entry.name).collect();
+        self.starters.get_or_init(starters).contains(name)
     }
 
     /// What was odd about the roots, one sentence each.

@@ -99,6 +99,11 @@ impl Encoder {
         if let Network::Ngrams(hash) = &self.network { Some(hash.weights()) } else { None }
     }
 
+    /// What was fitted on a collection, as bytes that are kept with its space; `None` if nothing was.
+    pub fn fitted(&self) -> Option<Vec<u8>> {
+        self.ngram_weights().filter(|weights| weights.texts() > 0).map(ngram::Weights::to_bytes)
+    }
+
     pub fn name(&self) -> &EncoderName {
         &self.space.encoder
     }

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::IngestError;
-use super::plan::{self, Target};
+use super::plan::{self, First, Target};
 use super::{photos, table};
-use crate::encoder::Role;
 use crate::library::{Collection, Library, Tracker, Urgency};
 use crate::store::{Batch, NewItem, Place, RootKind, RootRecord};
 use crate::text;
@@ -64,23 +63,22 @@ pub fn put_photo_in(
     tags: Vec<String>,
     urgency: Urgency,
 ) -> Result<Put, IngestError> {
-    let encoder = plan::encoder_for(library, collection, None, None, &Tracker::default())?;
-    let preprocess = encoder.about().preprocess().expect("a photo encoder has its preprocessing");
+    plan::encoder_for(library, collection, First::default(), &Tracker::default())?;
     let limits = &library.photo_limits();
-    let prepared = limits
-        .check_bytes(bytes.len() as u64)
-        .and_then(|()| photos::prepare(collection, bytes, limits, preprocess))
-        .map_err(|source| IngestError::Photo { path: key.to_string(), source })?;
-    let before = collection.store().item(collection.id(), &key)?;
-    if before.as_ref().is_some_and(|b| b.content.as_ref() == Some(&prepared.content) && b.tags == tags) {
-        return Ok(Put::Unchanged);
-    }
-    let embedding = encoder.crops(std::slice::from_ref(&prepared.crop), urgency)?.remove(0);
-    let content = collection.store().put_blob(bytes)?;
-    let place = Place::Blob(content);
-    let vectors = vec![encoder.placed(embedding)];
-    let item = photos::item(key, root.id, &prepared, vectors, place, None, tags);
-    commit(collection, item, before.is_some())
+    let refused = |source| IngestError::Photo { path: key.to_string(), source };
+    limits.check_bytes(bytes.len() as u64).map_err(refused)?;
+    plan::settle(|| {
+        let encoding = collection.encoding()?;
+        let prepared = photos::prepare(collection, bytes, limits, &encoding).map_err(refused)?;
+        let before = collection.store().item(collection.id(), &key)?;
+        if before.as_ref().is_some_and(|b| b.content.as_ref() == Some(&prepared.content) && b.tags == tags) {
+            return Ok(Put::Unchanged);
+        }
+        let vectors = encoding.photos(&[&prepared.crops], urgency)?.remove(0);
+        let place = Place::Blob(collection.store().put_blob(bytes)?);
+        let item = photos::item(key.clone(), root.id, &prepared, vectors, place, None, tags.clone());
+        commit(collection, item, before.is_some())
+    })
 }
 
 /// Puts an FAQ entry under its id. Returns after the commit.
@@ -107,12 +105,14 @@ pub fn put_entry(
         return Ok(Put::Unchanged);
     }
     let language = Some(text::language(&row.question));
-    let encoder = plan::encoder_for(library, &collection, None, language, &Tracker::default())?;
+    let first = First { language, ..First::default() };
+    plan::encoder_for(library, &collection, first, &Tracker::default())?;
     let texts: Vec<&str> = table::texts(&row).collect();
-    let embeddings = encoder.texts(&texts, Role::Passage, Urgency::Interactive)?;
-    let mut vectors = embeddings.into_iter().map(|e| vec![encoder.placed(e)]);
-    let item = table::item(key, root.id, &row, &mut vectors);
-    commit(&collection, item, before.is_some())
+    plan::settle(|| {
+        let mut vectors = collection.encoding()?.texts(&texts, Urgency::Interactive)?.into_iter();
+        let item = table::item(key.clone(), root.id, &row, &mut vectors);
+        commit(&collection, item, before.is_some())
+    })
 }
 
 fn open(

@@ -10,6 +10,7 @@ mod photos;
 mod plan;
 mod report;
 mod resume;
+pub mod switch;
 mod table;
 pub mod upload;
 

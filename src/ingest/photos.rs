@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::error::IngestError;
-use super::plan::{self, Plan};
+use super::plan::{self, First, Plan};
 use super::{Reject, Report};
-use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
+use crate::library::{
+    Collection, Crops, Encoding, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords,
+};
 use crate::meter::{self, Stage};
-use crate::photo::{self, Crop, PhotoError, Preprocess};
+use crate::photo::{self, PhotoError};
 use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, Place, RootId, Stamp};
 use crate::types::{Coded, ItemKey};
 
@@ -35,7 +37,7 @@ pub struct Candidate {
 
 /// A photo that is ready to be encoded.
 pub struct Prepared {
-    pub crop: Crop,
+    pub crops: Crops,
     pub width: u32,
     pub height: u32,
     pub format: String,
@@ -48,13 +50,13 @@ pub fn prepare(
     collection: &Collection,
     bytes: &[u8],
     limits: &photo::Limits,
-    preprocess: &Preprocess,
+    encoding: &Encoding,
 ) -> Result<Prepared, PhotoError> {
     let photo = meter::time(Stage::Decode, || photo::decode(bytes, limits))?;
     let content = ContentId::of(bytes);
     collection.make_thumbnail(&content, &photo.pixels);
     Ok(Prepared {
-        crop: preprocess.apply(&photo.pixels),
+        crops: encoding.cut(&photo.pixels),
         width: photo.pixels.width(),
         height: photo.pixels.height(),
         format: photo.format.name().to_owned(),
@@ -110,22 +112,27 @@ pub fn take(
     if candidates.is_empty() {
         return Ok(tracker.cancelled());
     }
-    let encoder = plan::encoder_for(library, &plan.collection, plan.named.as_ref(), None, tracker)?;
+    let encoder = plan::encoder_for(
+        library,
+        &plan.collection,
+        First { named: plan.named.as_ref(), ..First::default() },
+        tracker,
+    )?;
     check_recipe(plan, candidates.len(), &encoder)?;
     tracker.begin(Phase::Indexing, candidates.len() as u64);
     let workers = thread::available_parallelism().map_or(1, |n| n.get()).div_ceil(2);
     let (ready, decoded) = bounded::<Read>(workers + BATCH);
     let waiting = Mutex::new(candidates.into_iter());
-    let preprocess = encoder.about().preprocess().expect("a photo encoder has its preprocessing").clone();
-    let limits = library.photo_limits();
+    let source =
+        Reader { plan, limits: library.photo_limits(), encoding: Mutex::new(plan.collection.encoding()?) };
     thread::scope(|scope| {
         for _ in 0..workers {
-            let (ready, waiting, preprocess, limits) = (ready.clone(), &waiting, &preprocess, &limits);
-            scope.spawn(move || read_all(plan, waiting, &ready, preprocess, limits, tracker));
+            let (ready, waiting, source) = (ready.clone(), &waiting, &source);
+            scope.spawn(move || source.read_all(waiting, &ready, tracker));
         }
         drop(ready);
         // Gone after an error, so that no reader waits for room in it.
-        encode_all(plan, &encoder, decoded, report, tracker)
+        encode_all(&source, decoded, report, tracker)
     })?;
     Ok(tracker.cancelled())
 }
@@ -136,47 +143,62 @@ fn check_recipe(plan: &Plan, coming: usize, encoder: &LoadedEncoder) -> Result<(
     Ok(plan.collection.recipe()?.check(encoder.about().dim(), there + coming).map(drop)?)
 }
 
-fn read_all(
-    plan: &Plan,
-    waiting: &Mutex<std::vec::IntoIter<Candidate>>,
-    ready: &Sender<Read>,
-    preprocess: &Preprocess,
-    limits: &photo::Limits,
-    tracker: &Tracker,
-) {
-    while !tracker.cancelled() {
-        let next = waiting.lock().expect("no holder of this lock panics").next();
-        let Some(candidate) = next else { return };
-        // The other side is gone only after an error that ends the import.
-        if ready.send(read_one(plan, candidate, preprocess, limits)).is_err() {
-            return;
-        }
-    }
+/// Reads pictures as the encoders of now look at them.
+struct Reader<'a> {
+    plan: &'a Plan,
+    limits: photo::Limits,
+    /// As of the last batch: a switch may begin or end meanwhile.
+    encoding: Mutex<Encoding>,
 }
 
-fn read_one(plan: &Plan, candidate: Candidate, preprocess: &Preprocess, limits: &photo::Limits) -> Read {
-    let reject = |code: &str, reason: String| {
-        Read::Bad(Reject { path: candidate.key.to_string(), code: code.to_owned(), reason })
-    };
-    if let Err(e) = limits.check_bytes(candidate.stamp.size) {
-        return reject(e.code(), e.to_string());
+impl Reader<'_> {
+    fn read_all(
+        &self,
+        waiting: &Mutex<std::vec::IntoIter<Candidate>>,
+        ready: &Sender<Read>,
+        tracker: &Tracker,
+    ) {
+        while !tracker.cancelled() {
+            let next = waiting.lock().expect("no holder of this lock panics").next();
+            let Some(candidate) = next else { return };
+            // The other side is gone only after an error that ends the import.
+            if ready.send(self.read_one(candidate)).is_err() {
+                return;
+            }
+        }
     }
-    let bytes = match fs::read(&candidate.path) {
-        Ok(bytes) => bytes,
-        Err(e) => return reject("path.unreadable", format!("{e}; check its permissions")),
-    };
-    if candidate.known.as_ref() == Some(&ContentId::of(&bytes)) {
-        return Read::Same(candidate);
+
+    fn read_one(&self, candidate: Candidate) -> Read {
+        let reject = |code: &str, reason: String| {
+            Read::Bad(Reject { path: candidate.key.to_string(), code: code.to_owned(), reason })
+        };
+        if let Err(e) = self.limits.check_bytes(candidate.stamp.size) {
+            return reject(e.code(), e.to_string());
+        }
+        let bytes = match fs::read(&candidate.path) {
+            Ok(bytes) => bytes,
+            Err(e) => return reject("path.unreadable", format!("{e}; check its permissions")),
+        };
+        if candidate.known.as_ref() == Some(&ContentId::of(&bytes)) {
+            return Read::Same(candidate);
+        }
+        let encoding = self.encoding.lock().expect("no holder of this lock panics").clone();
+        match prepare(&self.plan.collection, &bytes, &self.limits, &encoding) {
+            Ok(prepared) => Read::Ready(candidate, prepared),
+            Err(e) => reject(e.code(), e.to_string()),
+        }
     }
-    match prepare(&plan.collection, &bytes, limits, preprocess) {
-        Ok(prepared) => Read::Ready(candidate, prepared),
-        Err(e) => reject(e.code(), e.to_string()),
+
+    /// The encoders of now, for this batch and for the photos that are read next.
+    fn renew(&self) -> Result<Encoding, IngestError> {
+        let encoding = self.plan.collection.encoding()?;
+        *self.encoding.lock().expect("no holder of this lock panics") = encoding.clone();
+        Ok(encoding)
     }
 }
 
 fn encode_all(
-    plan: &Plan,
-    encoder: &LoadedEncoder,
+    source: &Reader<'_>,
     decoded: Receiver<Read>,
     report: &mut Report,
     tracker: &Tracker,
@@ -207,10 +229,11 @@ fn encode_all(
             Err(RecvTimeoutError::Disconnected) => (true, true),
         };
         if flush || since.elapsed() >= AT_LEAST_EVERY {
-            let taken = std::mem::take(&mut batch);
-            encode_batch(plan, encoder, taken, report, tracker)?;
+            let mut taken = std::mem::take(&mut batch);
+            plan::settle(|| encode_batch(source, &mut taken, report, tracker))?;
             if !same.is_empty() {
-                plan.collection.store().restamp(plan.collection.id(), &std::mem::take(&mut same))?;
+                let collection = &source.plan.collection;
+                collection.store().restamp(collection.id(), &std::mem::take(&mut same))?;
             }
             since = Instant::now();
         }
@@ -221,38 +244,63 @@ fn encode_all(
 }
 
 fn encode_batch(
-    plan: &Plan,
-    encoder: &LoadedEncoder,
-    batch: Vec<(Candidate, Prepared)>,
+    source: &Reader<'_>,
+    batch: &mut Vec<(Candidate, Prepared)>,
     report: &mut Report,
     tracker: &Tracker,
 ) -> Result<(), IngestError> {
     if batch.is_empty() {
         return Ok(());
     }
-    let crops: Vec<Crop> = batch.iter().map(|(_, prepared)| prepared.crop.clone()).collect();
-    let embeddings = encoder.crops(&crops, Urgency::Bulk)?;
-    let mut upserts = Vec::with_capacity(batch.len());
-    for ((candidate, prepared), embedding) in batch.into_iter().zip(embeddings) {
-        if candidate.there {
-            report.replaced += 1;
-        } else {
-            report.indexed += 1;
-        }
-        let place = Place::File { path: candidate.path };
-        let stamp = Some(candidate.stamp);
-        upserts.push(item(
-            candidate.key,
-            plan.root.id,
-            &prepared,
-            vec![encoder.placed(embedding)],
-            place,
-            stamp,
-            Vec::new(),
-        ));
-    }
-    let count = upserts.len() as u64;
-    plan.collection.commit(&Batch { upserts, deletes: Vec::new() })?;
-    tracker.advance(count);
+    let encoding = source.renew()?;
+    cut_again(source, &encoding, batch, report, tracker);
+    let crops: Vec<&Crops> = batch.iter().map(|(_, prepared)| &prepared.crops).collect();
+    let vectors = encoding.photos(&crops, Urgency::Bulk)?;
+    let upserts: Vec<NewItem> = batch
+        .iter()
+        .zip(vectors)
+        .map(|((candidate, prepared), vectors)| {
+            let place = Place::File { path: candidate.path.clone() };
+            let stamp = Some(candidate.stamp);
+            item(candidate.key.clone(), source.plan.root.id, prepared, vectors, place, stamp, Vec::new())
+        })
+        .collect();
+    source.plan.collection.commit(&Batch { upserts, deletes: Vec::new() })?;
+    let replaced = batch.iter().filter(|(candidate, _)| candidate.there).count() as u64;
+    report.replaced += replaced;
+    report.indexed += batch.len() as u64 - replaced;
+    tracker.advance(batch.len() as u64);
     Ok(())
+}
+
+/// Photos that were cut for an encoder which the collection has left are read once more.
+fn cut_again(
+    source: &Reader<'_>,
+    encoding: &Encoding,
+    batch: &mut Vec<(Candidate, Prepared)>,
+    report: &mut Report,
+    tracker: &Tracker,
+) {
+    if batch.iter().all(|(_, prepared)| encoding.fits(&prepared.crops)) {
+        return;
+    }
+    for (candidate, prepared) in std::mem::take(batch) {
+        if encoding.fits(&prepared.crops) {
+            batch.push((candidate, prepared));
+            continue;
+        }
+        match source.read_one(candidate) {
+            Read::Ready(candidate, prepared) => batch.push((candidate, prepared)),
+            Read::Bad(reject) => {
+                report.rejected.push(reject);
+                tracker.reject();
+                tracker.advance(1);
+            }
+            // Its content was another a moment ago, so it is a new one again.
+            Read::Same(_) => {
+                report.unchanged += 1;
+                tracker.advance(1);
+            }
+        }
+    }
 }

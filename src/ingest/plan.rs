@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::error::IngestError;
 use super::{Request, Source, key};
+use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::library::{Collection, Library, LibraryError, LoadedEncoder, NewCollection, Tracker, Wanted};
 use crate::store::{RootKind, RootRecord, text_of_path};
-use crate::text::Language;
+use crate::text::{Language, ngram::Weights};
 use crate::types::{CollectionName, EncoderName, Kind};
 
 /// A settled import.
@@ -111,22 +112,60 @@ impl Target<'_> {
     }
 }
 
+/// What the first import of a collection tells about its texts.
+#[derive(Default, Clone, Copy)]
+pub struct First<'a> {
+    pub named: Option<&'a EncoderName>,
+    pub language: Option<Language>,
+    /// All that come, for an encoder that fits a table on them.
+    pub texts: &'a [&'a str],
+}
+
 /// The collection's own encoder, or the one that a new collection gets; its space becomes the collection's.
 pub fn encoder_for(
     library: &Library,
     collection: &Collection,
-    named: Option<&EncoderName>,
-    language: Option<Language>,
+    first: First<'_>,
     tracker: &Tracker,
 ) -> Result<Arc<LoadedEncoder>, IngestError> {
     let record = collection.record()?;
     if record.space.is_some() {
         return Ok(collection.encoder()?);
     }
-    let wanted = Wanted { kind: collection.kind(), language, named: named.or(record.encoder.as_ref()) };
+    let named = first.named.or(record.encoder.as_ref());
+    let wanted = Wanted { kind: collection.kind(), language: first.language, named };
     let encoder = library.encoder_for(wanted, tracker)?;
+    let encoder = fitted(library, encoder, first.texts);
     collection.set_encoder(encoder.about())?;
     Ok(encoder)
+}
+
+/// The encoder as it is best for these texts: hashed n-grams are weighed by how many of them hold each.
+pub fn fitted<T: AsRef<str>>(
+    library: &Library,
+    encoder: Arc<LoadedEncoder>,
+    texts: &[T],
+) -> Arc<LoadedEncoder> {
+    if encoder.about().ngram_weights().is_none() {
+        return encoder;
+    }
+    let weights = Weights::fit(texts);
+    if weights.texts() == 0 {
+        return encoder;
+    }
+    library.encoders().wrap(Encoder::ngram_hash(Some(weights)))
+}
+
+/// Encodes and commits, and again if a switch of encoders came between the two.
+pub fn settle<T>(mut attempt: impl FnMut() -> Result<T, IngestError>) -> Result<T, IngestError> {
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(IngestError::Library(e)) if Collection::swapped_meanwhile(&e) => {}
+            other => return other,
+        }
+    }
+    attempt()
 }
 
 /// Told by the path itself; a path that is gone may still be pruned if it is a root of the collection.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::switch::{self, SwitchRequest};
 use super::{IngestError, Request, work};
 use crate::library::{JobError, Lane, Library, Outcome};
 use crate::store::JobRecord;
@@ -13,7 +14,7 @@ const LOOK_BACK: usize = 200;
 /// How often a job goes on by itself if the program ends without warning each time it runs.
 const TRIES: u32 = 3;
 
-/// Puts interrupted imports and downloads in line again, the oldest first; says how many.
+/// Puts interrupted imports, switches and downloads in line again, the oldest first; says how many.
 ///
 /// # Errors
 /// What the job table reports.
@@ -44,6 +45,15 @@ fn resume_one(library: &Arc<Library>, job: &JobRecord) -> Result<bool, IngestErr
                 return Ok(false);
             }
             jobs.again(Lane::Pull, job.id, move |tracker| worker.pull_job(&name, tracker))?;
+        }
+        "switch" => {
+            let Ok(request) = serde_json::from_value::<SwitchRequest>(job.params.clone()) else {
+                return Ok(false);
+            };
+            if too_often(library, job)? {
+                return Ok(false);
+            }
+            jobs.again(Lane::Switch, job.id, move |tracker| switch::work(&worker, &request, tracker))?;
         }
         // An upload's files come from outside, a lost index is rebuilt when its collection is opened.
         _ => return Ok(false),

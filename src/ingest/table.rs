@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use super::error::IngestError;
-use super::plan::{self, Plan};
+use super::plan::{self, First, Plan};
 use super::{Done, Reject, Report};
-use crate::encoder::Role;
-use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency};
+use crate::library::{Collection, Library, Phase, Tracker, Urgency};
 use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, RootId, RootRecord};
 use crate::text::table::{FaqRow, Format, Table, read_faq};
 use crate::text::{self, Language};
@@ -84,8 +83,10 @@ impl TableImport<'_> {
         if changed.is_empty() {
             return Ok(tracker.cancelled());
         }
-        let encoder = plan::encoder_for(self.library, self.collection, self.named, language, tracker)?;
-        let rows: usize = changed.iter().map(|(_, row)| 1 + row.wordings.len()).sum();
+        let texts: Vec<&str> = changed.iter().flat_map(|(_, row)| texts(row)).collect();
+        let first = First { named: self.named, language, texts: &texts };
+        let encoder = plan::encoder_for(self.library, self.collection, first, tracker)?;
+        let rows = texts.len();
         let there = self.collection.snapshot().rows();
         self.collection.recipe()?.check(encoder.about().dim(), there + rows)?;
         tracker.begin(Phase::Indexing, changed.len() as u64);
@@ -93,7 +94,7 @@ impl TableImport<'_> {
             if tracker.cancelled() {
                 return Ok(true);
             }
-            self.take_batch(&encoder, batch)?;
+            plan::settle(|| self.take_batch(batch))?;
             for (key, _) in batch {
                 if known.contains_key(key) {
                     report.replaced += 1;
@@ -106,12 +107,9 @@ impl TableImport<'_> {
         Ok(false)
     }
 
-    fn take_batch(&self, encoder: &LoadedEncoder, batch: &[(ItemKey, FaqRow)]) -> Result<(), IngestError> {
+    fn take_batch(&self, batch: &[(ItemKey, FaqRow)]) -> Result<(), IngestError> {
         let texts: Vec<&str> = batch.iter().flat_map(|(_, row)| texts(row)).collect();
-        let mut vectors = encoder
-            .texts(&texts, Role::Passage, Urgency::Bulk)?
-            .into_iter()
-            .map(|embedding| vec![encoder.placed(embedding)]);
+        let mut vectors = self.collection.encoding()?.texts(&texts, Urgency::Bulk)?.into_iter();
         let upserts =
             batch.iter().map(|(key, row)| item(key.clone(), self.root.id, row, &mut vectors)).collect();
         self.collection.commit(&Batch { upserts, deletes: Vec::new() })?;

@@ -6,13 +6,15 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use super::encoders::LoadedEncoder;
-use super::snapshot::Snapshot;
+use super::snapshot::{Bound, Snapshot};
+use super::switching::SwitchInfo;
 use super::{LibraryError, Shared};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::meter::{self, Stage};
 use crate::store::{
     Batch, CollectionId, CollectionRecord, Committed, Filter, Item, RootRecord, SpaceRecord, Store,
+    StoreError,
 };
 use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
 
@@ -45,6 +47,9 @@ pub struct CollectionInfo {
     pub bytes: u64,
     /// RFC 3339.
     pub created: String,
+    /// The switch to another encoder that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switching: Option<SwitchInfo>,
 }
 
 /// Where items of a collection came from.
@@ -64,9 +69,7 @@ impl From<RootRecord> for RootInfo {
 
 impl Collection {
     pub(super) fn open(shared: Arc<Shared>, record: &CollectionRecord) -> Result<Self, LibraryError> {
-        let segments = shared.store.segments(record.id)?;
-        let live = shared.store.live(record.id)?;
-        let snapshot = Snapshot::new(segments, &live);
+        let snapshot = look(&shared.store, record)?;
         Ok(Self {
             id: record.id,
             name: record.name.clone(),
@@ -118,6 +121,7 @@ impl Collection {
             roots: roots.into_iter().map(RootInfo::from).collect(),
             bytes: snapshot.segments().map(|s| s.bytes()).sum(),
             created: jiff::Timestamp::from_millisecond(record.created).unwrap_or_default().to_string(),
+            switching: self.switching()?,
         })
     }
 
@@ -142,15 +146,35 @@ impl Collection {
         }
     }
 
+    /// Changes which space is searched, and publishes what lies in it: one step for readers.
+    pub(super) fn replace(
+        &self,
+        change: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), LibraryError> {
+        let _turn = self.writing.lock().expect("no holder of this lock panics");
+        change()?;
+        let snapshot = look(self.store(), &self.record()?)?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// The encoder of a snapshot's vectors, which after a swap is no longer the collection's.
+    pub fn encoder_of(&self, snapshot: &Snapshot) -> Result<Arc<LoadedEncoder>, LibraryError> {
+        let bound = snapshot.bound();
+        let bound = bound.ok_or_else(|| LibraryError::NoEncoderYet { collection: self.name.clone() })?;
+        self.load(&bound.encoder, &bound.space)
+    }
+
     /// The collection's encoder, loaded, and certain to make vectors of the collection's space.
     pub fn encoder(&self) -> Result<Arc<LoadedEncoder>, LibraryError> {
         let record = self.record()?;
         let Some(name) = record.encoder else {
             return Err(LibraryError::NoEncoderYet { collection: self.name.clone() });
         };
-        // A space's id was made by an encoder, so it is one.
-        let space = record.space.and_then(|space| space.id.parse().ok());
-        self.shared.encoders.get(&name, space.as_ref())
+        match record.space {
+            Some(space) => self.load(&name, &space),
+            None => self.shared.encoders.get(&name, None),
+        }
     }
 
     pub fn get(&self, key: &ItemKey) -> Result<Item, LibraryError> {
@@ -193,10 +217,8 @@ impl Collection {
 
     /// Settles what makes this collection's vectors.
     pub fn set_encoder(&self, encoder: &Encoder) -> Result<(), LibraryError> {
-        let space = encoder.space();
-        let descriptor = serde_json::to_value(space).expect("a space has a JSON form");
-        let record = SpaceRecord { id: encoder.space_id().to_string(), descriptor, dim: encoder.dim() };
-        Ok(self.store().set_encoder(self.id, encoder.name(), &record)?)
+        let (name, space, fitted) = (encoder.name(), space_record(encoder), encoder.fitted());
+        self.replace(|| self.store().set_fitted_encoder(self.id, name, &space, fitted.as_deref()))
     }
 
     /// How many parts have no vector, because their segment is shorter than it should be.
@@ -207,4 +229,17 @@ impl Collection {
     pub fn tags(&self) -> Result<Vec<(String, u64)>, LibraryError> {
         Ok(self.store().tags(self.id)?)
     }
+}
+
+/// The snapshot of what the table tells now.
+fn look(store: &Store, record: &CollectionRecord) -> Result<Snapshot, LibraryError> {
+    let bound = record.encoder.clone().zip(record.space.clone());
+    let bound = bound.map(|(encoder, space)| Bound { encoder, space });
+    Ok(Snapshot::new(bound, store.segments(record.id)?, &store.live(record.id)?))
+}
+
+/// An encoder's space as the store keeps it.
+pub(super) fn space_record(encoder: &Encoder) -> SpaceRecord {
+    let descriptor = serde_json::to_value(encoder.space()).expect("a space has a JSON form");
+    SpaceRecord { id: encoder.space_id().to_string(), descriptor, dim: encoder.dim() }
 }

@@ -43,17 +43,26 @@ impl Encoders {
         name: &EncoderName,
         space: Option<&SpaceId>,
     ) -> Result<Arc<LoadedEncoder>, LibraryError> {
+        self.get_or(name, space, |catalog| match space {
+            Some(space) => Ok(catalog.load_in(name, space)?),
+            None => Ok(catalog.load(name)?),
+        })
+    }
+
+    /// The same, loaded by `load` if it is not in memory.
+    pub(super) fn get_or(
+        &self,
+        name: &EncoderName,
+        space: Option<&SpaceId>,
+        load: impl FnOnce(&Catalog) -> Result<Encoder, LibraryError>,
+    ) -> Result<Arc<LoadedEncoder>, LibraryError> {
         let slot = self.slot(name, space);
         // Held while loading: a second asker waits for the first one's encoder instead of loading its own.
         let mut loaded = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(encoder) = &*loaded {
             return Ok(encoder.clone());
         }
-        let encoder = match space {
-            Some(space) => self.catalog.load_in(name, space)?,
-            None => self.catalog.load(name)?,
-        };
-        let encoder = Arc::new(LoadedEncoder { encoder, turnstile: self.turnstile.clone() });
+        let encoder = self.wrap(load(&self.catalog)?);
         *loaded = Some(encoder.clone());
         if space.is_none() {
             // Who asks for its space next gets the same one.
@@ -66,6 +75,11 @@ impl Encoders {
     /// Who waits for an encoder now.
     pub fn line(&self) -> Line {
         self.turnstile.line()
+    }
+
+    /// An encoder that was made here, behind the turnstile that all share.
+    pub fn wrap(&self, encoder: Encoder) -> Arc<LoadedEncoder> {
+        Arc::new(LoadedEncoder { encoder, turnstile: self.turnstile.clone() })
     }
 
     fn slot(&self, name: &EncoderName, space: Option<&SpaceId>) -> Slot {

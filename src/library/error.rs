@@ -4,6 +4,7 @@ use crate::encoder::EncoderError;
 use crate::index::{IndexError, RecipeError};
 use crate::photo::PhotoError;
 use crate::store::StoreError;
+use crate::text::ngram::WeightsError;
 use crate::types::{Coded, CollectionName, Fault, ItemKey, Kind};
 
 /// Why a library cannot do what was asked. Faults of the crafts below pass through with their own codes.
@@ -21,13 +22,15 @@ pub enum LibraryError {
     #[error("collection {collection} has no encoder yet; index something into it first")]
     NoEncoderYet { collection: CollectionName },
     #[error(
-        "collection {collection} was encoded with {has}, and {wanted} makes other vectors; make a new collection for {wanted}"
+        "collection {collection} was encoded with {has}, and {wanted} makes other vectors; switch it with: simile collections switch {collection} --encoder {wanted}"
     )]
     OtherEncoder { collection: CollectionName, has: String, wanted: String },
     #[error("there is no job {0}; see the list of jobs")]
     UnknownJob(i64),
     #[error("{path}: cannot be read ({source}); is the original still there?")]
     Original { path: String, source: std::io::Error },
+    #[error("{path}: is no longer what was indexed; index its folder again")]
+    OriginalChanged { path: String },
     #[error(
         "this needs the data folder to be open for writing; stop the program that holds it, or use its address"
     )]
@@ -42,6 +45,8 @@ pub enum LibraryError {
     Recipe(#[from] RecipeError),
     #[error(transparent)]
     Photo(#[from] PhotoError),
+    #[error(transparent)]
+    Fitted(#[from] WeightsError),
 }
 
 fn list(names: &[CollectionName]) -> String {
@@ -60,6 +65,7 @@ impl LibraryError {
             Self::Index(e) => Some(e),
             Self::Recipe(e) => Some(e),
             Self::Photo(e) => Some(e),
+            Self::Fitted(e) => Some(e),
             _ => None,
         }
     }
@@ -76,6 +82,7 @@ impl Coded for LibraryError {
             Self::OtherEncoder { .. } => "collection.other_encoder",
             Self::UnknownJob(_) => "job.unknown",
             Self::Original { .. } => "photo.original",
+            Self::OriginalChanged { .. } => "photo.changed",
             Self::ReadOnly => "library.read_only",
             _ => self.craft().map_or("library.unknown", Coded::code),
         }
@@ -86,7 +93,9 @@ impl Coded for LibraryError {
             Self::UnknownCollection { .. } | Self::UnknownItem { .. } | Self::UnknownJob(_) => {
                 Fault::NotFound
             }
-            Self::CollectionExists { .. } | Self::OtherEncoder { .. } => Fault::Conflict,
+            Self::CollectionExists { .. } | Self::OtherEncoder { .. } | Self::OriginalChanged { .. } => {
+                Fault::Conflict
+            }
             Self::WrongKind { .. } => Fault::Input,
             Self::NoEncoderYet { .. } | Self::ReadOnly => Fault::Unavailable,
             Self::Original { .. } => Fault::NotFound,

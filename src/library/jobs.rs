@@ -19,7 +19,7 @@ use crate::types::{Coded, CollectionName, Fault};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JobView {
     pub id: i64,
-    /// `index`, `upload` or `pull`.
+    /// `index`, `upload`, `pull`, `rebuild` or `switch`.
     pub kind: String,
     pub collection: Option<CollectionName>,
     /// What it works on: a folder, a file, an encoder.
@@ -71,6 +71,7 @@ pub enum Outcome {
 pub enum Lane {
     Index,
     Pull,
+    Switch,
 }
 
 type Work = Box<dyn FnOnce(&Tracker) -> Outcome + Send>;

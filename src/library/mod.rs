@@ -4,12 +4,15 @@
 mod choose;
 mod collection;
 mod encoders;
+mod encoding;
 mod error;
 mod indexes;
 mod jobs;
+mod offer;
 mod pictures;
 mod progress;
 mod snapshot;
+mod switching;
 mod turnstile;
 
 use std::collections::HashMap;
@@ -26,11 +29,14 @@ use crate::types::{CollectionName, EncoderName, Kind};
 pub use choose::Wanted;
 pub use collection::{Collection, CollectionInfo, RootInfo};
 pub use encoders::{Encoders, LoadedEncoder};
+pub use encoding::{Crops, Encoding};
 pub use error::LibraryError;
 pub use jobs::{JobError, JobView, Jobs, Lane, Outcome};
+pub use offer::Offer;
 pub use pictures::keywords;
 pub use progress::{Phase, Progress, Tracker};
 pub use snapshot::{Found, Snapshot, name_of};
+pub use switching::SwitchInfo;
 pub use turnstile::{Line, Urgency};
 
 /// What every collection of a library shares.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use fixedbitset::FixedBitSet;
 
 use crate::index::{self, Ann, By};
-use crate::store::{Committed, ItemId, LiveRow, Segment, SegmentId};
-use crate::types::{Dim, Score, Vector};
+use crate::store::{Committed, ItemId, LiveRow, Segment, SegmentId, SpaceRecord};
+use crate::types::{Dim, EncoderName, Score, Vector};
 
 /// Whose vector a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,15 @@ pub struct SegmentView {
 /// All segments of a collection's space at one moment.
 #[derive(Clone, Default)]
 pub struct Snapshot {
+    bound: Option<Arc<Bound>>,
     segments: Vec<SegmentView>,
+}
+
+/// Whose vectors a snapshot holds: a question must be encoded by the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    pub encoder: EncoderName,
+    pub space: SpaceRecord,
 }
 
 impl SegmentView {
@@ -91,7 +99,7 @@ impl SegmentView {
 
 impl Snapshot {
     /// The snapshot of a collection as the table tells it.
-    pub fn new(segments: Vec<Arc<Segment>>, live: &[LiveRow]) -> Self {
+    pub fn new(bound: Option<Bound>, segments: Vec<Arc<Segment>>, live: &[LiveRow]) -> Self {
         let mut views: Vec<SegmentView> = segments.into_iter().map(SegmentView::new).collect();
         let place: HashMap<SegmentId, usize> =
             views.iter().enumerate().map(|(i, v)| (v.segment.id(), i)).collect();
@@ -100,7 +108,12 @@ impl Snapshot {
                 views[i].take(row);
             }
         }
-        Self { segments: views }
+        Self { bound: bound.map(Arc::new), segments: views }
+    }
+
+    /// `None` before the first vector's encoder is settled.
+    pub fn bound(&self) -> Option<&Bound> {
+        self.bound.as_deref()
     }
 
     /// The next snapshot: this one with a commit's rows added and its dead rows out.

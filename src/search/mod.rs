@@ -37,11 +37,12 @@ pub fn run(library: &Library, collection: &CollectionName, query: &Query) -> Res
     if let (Ask::Text(words), Kind::Photos) = (&query.ask, collection.kind()) {
         return words::search(&collection, words, query, answer);
     }
-    let Some(sought) = Sought::of(library, &collection, &query.ask, &mut answer)? else {
+    // One snapshot for the whole question: a switch of encoders must not come between encoding and scanning.
+    let snapshot = collection.snapshot();
+    let Some(sought) = Sought::of(library, &collection, &snapshot, &query.ask, &mut answer)? else {
         return Ok(answer);
     };
     let begin = Instant::now();
-    let snapshot = collection.snapshot();
     let (hits, used) = find(&collection, &snapshot, &sought, query)?;
     (answer.hits, answer.index) = (hits, name_of(&used));
     answer.timings_ms.search = ms(begin);
@@ -60,21 +61,24 @@ impl Sought {
     fn of(
         library: &Library,
         collection: &Collection,
+        snapshot: &Snapshot,
         ask: &Ask,
         answer: &mut Answer,
     ) -> Result<Option<Self>, SearchError> {
-        let record = collection.record()?;
-        answer.encoder = record.encoder.clone();
-        let Some(space) = record.space else { return Self::nowhere(collection, ask) };
+        let Some(bound) = snapshot.bound() else {
+            answer.encoder = collection.record()?.encoder;
+            return Self::nowhere(collection, ask);
+        };
+        answer.encoder = Some(bound.encoder.clone());
         let (vector, except) = match ask {
-            Ask::Vector(values) => (Vector::unit(values.clone(), space.dim)?, None),
+            Ask::Vector(values) => (Vector::unit(values.clone(), bound.space.dim)?, None),
             Ask::Item(key) => {
                 let item = collection.get(key)?;
-                let vector = collection.snapshot().vector(item.id, 0);
+                let vector = snapshot.vector(item.id, 0);
                 (vector.ok_or_else(|| SearchError::LostVector { key: key.clone() })?, Some(item.id))
             }
-            Ask::Photo(bytes) => (encode_photo(library, collection, bytes, answer)?, None),
-            Ask::Text(text) => (encode_text(collection, text, answer)?, None),
+            Ask::Photo(bytes) => (encode_photo(library, collection, snapshot, bytes, answer)?, None),
+            Ask::Text(text) => (encode_text(collection, snapshot, text, answer)?, None),
         };
         Ok(Some(Self { vector, except }))
     }
@@ -95,13 +99,14 @@ impl Sought {
 fn encode_photo(
     library: &Library,
     collection: &Collection,
+    snapshot: &Snapshot,
     bytes: &[u8],
     answer: &mut Answer,
 ) -> Result<Vector, SearchError> {
     if collection.kind() == Kind::Faq {
         return Err(SearchError::PhotoOfFaq { collection: collection.name().clone() });
     }
-    let encoder = load(collection, answer)?;
+    let encoder = load(collection, snapshot, answer)?;
     let begin = Instant::now();
     let limits = &library.photo_limits();
     limits.check_bytes(bytes.len() as u64)?;
@@ -114,8 +119,13 @@ fn encode_photo(
     Ok(embedding.vector)
 }
 
-fn encode_text(collection: &Collection, text: &str, answer: &mut Answer) -> Result<Vector, SearchError> {
-    let encoder = load(collection, answer)?;
+fn encode_text(
+    collection: &Collection,
+    snapshot: &Snapshot,
+    text: &str,
+    answer: &mut Answer,
+) -> Result<Vector, SearchError> {
+    let encoder = load(collection, snapshot, answer)?;
     let begin = Instant::now();
     if !encoder.about().reads(text) {
         answer.notes.push(unread(encoder.about().name(), text));
@@ -147,9 +157,13 @@ fn unread(encoder: &EncoderName, text: &str) -> Note {
     Note { code: "encoder.script", message }
 }
 
-fn load(collection: &Collection, answer: &mut Answer) -> Result<std::sync::Arc<LoadedEncoder>, SearchError> {
+fn load(
+    collection: &Collection,
+    snapshot: &Snapshot,
+    answer: &mut Answer,
+) -> Result<std::sync::Arc<LoadedEncoder>, SearchError> {
     let begin = Instant::now();
-    let encoder = collection.encoder()?;
+    let encoder = collection.encoder_of(snapshot)?;
     answer.timings_ms.load += ms(begin);
     Ok(encoder)
 }

@@ -276,6 +276,18 @@ impl Store {
         })
     }
 
+    /// The texts of all parts, in the order of their items.
+    pub fn texts(&self, collection: CollectionId) -> Result<Vec<String>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT p.text FROM items i JOIN parts p ON p.item = i.id
+                 WHERE i.collection = ? AND p.text IS NOT NULL ORDER BY i.id, p.part",
+            )?;
+            let texts = query.query_map([collection.0], |row| row.get(0))?;
+            Ok(texts.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space.
     pub fn lacking_vectors(&self, collection: CollectionId) -> Result<Vec<PartId>, StoreError> {
         self.read(|db| lacking_in(db, collection, space_of(db, collection)?.as_deref()))

@@ -7,6 +7,7 @@ mod items;
 pub mod jobs;
 pub mod models;
 mod search;
+mod switch;
 pub mod uploads;
 
 use axum::Router;
@@ -23,6 +24,7 @@ pub fn quick() -> Router<App> {
             get(collections::get).delete(collections::delete).patch(collections::change),
         )
         .route("/collections/{c}/index", post(collections::index))
+        .route("/collections/{c}/switch", get(switch::get).post(switch::start).delete(switch::cancel))
         .route("/collections/{c}/search", post(search::search))
         .route("/collections/{c}/ask", post(search::ask))
         .route("/collections/{c}/items", get(items::list))

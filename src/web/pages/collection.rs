@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::collections;
+use super::encoder::EncoderPanel;
 use super::results::label;
 use super::shell::Shell;
 use crate::library::{Collection, CollectionInfo, LibraryError, RootInfo};
@@ -27,6 +28,7 @@ const SHOWN: usize = 48;
 pub struct CollectionPage {
     s: Shell,
     c: CollectionView,
+    e: EncoderPanel,
     problem: Option<Problem>,
 }
 
@@ -118,14 +120,20 @@ fn page(
 ) -> Result<CollectionPage, Problem> {
     let l = prefs.lang;
     let collides = problem.as_ref().is_some_and(|p| p.code == "key.collides");
-    let mut c = match (app.library().collection(name), asked.kind.parse::<Kind>()) {
-        (Ok(collection), _) => CollectionView::of(&collection, &asked.after, l)?,
-        (Err(LibraryError::UnknownCollection { .. }), Ok(kind)) => CollectionView::to_be(name, kind),
+    let (mut c, e) = match (app.library().collection(name), asked.kind.parse::<Kind>()) {
+        (Ok(collection), _) => {
+            let info = collection.info()?;
+            let panel = EncoderPanel::of(app.library(), &collection, &info)?;
+            (CollectionView::of(&collection, info, &asked.after, l)?, panel)
+        }
+        (Err(LibraryError::UnknownCollection { .. }), Ok(kind)) => {
+            (CollectionView::to_be(name, kind), EncoderPanel::default())
+        }
         (Err(e), _) => return Err(e.into()),
     };
     c.here_open = problem.as_ref().is_some_and(|p| p.field.as_deref() == Some("path"));
     c.prefix_open = collides;
-    Ok(CollectionPage { s: Shell::new(app, prefs, "collections"), c, problem })
+    Ok(CollectionPage { s: Shell::new(app, prefs, "collections"), c, e, problem })
 }
 
 /// The page again after a form of it failed.
@@ -168,8 +176,7 @@ impl CollectionView {
         }
     }
 
-    fn of(collection: &Collection, after: &str, l: Lang) -> Result<Self, Problem> {
-        let info = collection.info()?;
+    fn of(collection: &Collection, info: CollectionInfo, after: &str, l: Lang) -> Result<Self, Problem> {
         let mut view = Self::to_be(&info.name, info.kind).with(info, l);
         let after = Some(after).filter(|a| !a.is_empty()).map(str::parse::<ItemKey>).transpose()?;
         let items = collection.list(&Filter::default(), after.as_ref(), SHOWN + 1)?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{collection, see};
+use super::{collection, see, see_job};
 use crate::ingest::{self, Request};
 use crate::store::JobId;
 use crate::types::{CollectionName, EncoderName, Kind};
@@ -14,11 +14,6 @@ use crate::web::extract::{Form, Path, Query};
 use crate::web::multipart::Parts;
 use crate::web::prefs::Prefs;
 use crate::web::problem::Problem;
-
-/// Where a started job is seen.
-fn see_job(id: JobId) -> Response {
-    see(&format!("/jobs#job-{}", id.0))
-}
 
 /// The form that indexes a folder of this machine.
 #[derive(Debug, Deserialize)]

@@ -184,6 +184,7 @@ fn headline(view: &JobView, l: Lang) -> String {
         "upload" => l.job_upload(),
         "pull" => l.job_pull(),
         "rebuild" => l.job_rebuild(),
+        "switch" => l.job_switch(),
         _ => l.job_index(),
     };
     match &view.collection {
@@ -234,6 +235,15 @@ fn progress(view: &JobView, l: Lang) -> String {
 /// "12 new · 3 unchanged"; what is zero is left out.
 fn outcome(report: &Value, l: Lang) -> String {
     let count = |name: &str| report[name].as_u64().unwrap_or_default();
+    if let Some(swapped) = report["swapped"].as_bool() {
+        let encoder = report["encoder"].as_str().unwrap_or_default();
+        let waits = report["missing"].as_array().map_or(0, Vec::len);
+        return match (swapped, waits) {
+            (true, _) => l.report_switched(encoder, format::number(count("encoded"))),
+            (false, 0) => String::new(),
+            (false, n) => l.report_switch_waits(format::number(n as u64)),
+        };
+    }
     let rejected = report["rejected"].as_array().map_or(0, |list| list.len() as u64);
     let counts = [
         (count("indexed"), l.report_indexed(format::number(count("indexed")))),

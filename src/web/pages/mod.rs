@@ -3,6 +3,7 @@
 mod about;
 mod collection;
 mod collections;
+mod encoder;
 mod forms;
 mod item;
 mod jobs;
@@ -23,6 +24,7 @@ use axum::routing::{get, post};
 use super::prefs::Prefs;
 use super::problem::Problem;
 use super::{App, access};
+use crate::store::JobId;
 use shell::Shell;
 
 /// Forms without files are short.
@@ -34,6 +36,8 @@ pub fn quick() -> Router<App> {
         .route("/collections", get(collections::show).post(collections::create))
         .route("/c/{c}/index", post(forms::index))
         .route("/c/{c}/delete", post(forms::delete))
+        .route("/c/{c}/switch", post(encoder::start))
+        .route("/c/{c}/switch/cancel", post(encoder::cancel))
         .route("/jobs/{id}/cancel", post(forms::cancel))
         .route("/models/{name}/pull", post(forms::pull))
         .route("/login", get(login::show).post(login::log_in))
@@ -60,6 +64,11 @@ pub fn slow() -> Router<App> {
 /// After a form: the page that shows what it did. 303, so that a reload does not send the form again.
 fn see(url: &str) -> Response {
     Redirect::to(url).into_response()
+}
+
+/// Where a started job is seen.
+fn see_job(id: JobId) -> Response {
+    see(&format!("/jobs#job-{}", id.0))
 }
 
 /// Draws problems for people; programs keep the document.

@@ -69,6 +69,8 @@ pub struct SearchPage {
     s: Shell,
     form: AskForm,
     found: Found,
+    /// The collection is searched with an encoder that came with simile to start with.
+    starter: bool,
 }
 
 /// `GET /`
@@ -131,13 +133,14 @@ impl SearchPage {
                 Err(_) => Found::Nothing,
             };
             let form = AskForm::new(&collections, None, &asked, Vec::new());
-            return Ok(Self { s, form, found });
+            return Ok(Self { s, form, found, starter: false });
         };
         asked.c = chosen.name.to_string();
         let collection = app.library().collection(&chosen.name)?;
         let form = AskForm::new(&collections, Some(chosen), &asked, collection.tags()?);
         let found = find(app, &collection, chosen, &asked, s.l).unwrap_or_else(Found::Failed);
-        Ok(Self { s, form, found })
+        let starter = chosen.encoder.as_ref().is_some_and(|name| app.library().catalog().is_starter(name));
+        Ok(Self { s, form, found, starter })
     }
 }
 
