@@ -204,3 +204,58 @@ async fn from_the_first_visit_to_an_answer() {
 
     client.close().await.unwrap();
 }
+
+/// Puts an encoder where the running server looks for them: the seeded one, with a card that says it reads Chinese.
+fn arrive(root: &Path) {
+    let folder = root.join("seeded-zh");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders/bert");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(fixture.join(file), folder.join(file)).unwrap();
+    }
+    let card = "name = \"seeded-zh\"\ntitle = \"Seeded\"\nmodality = \"text\"\narchitecture = \"bert\"\n\
+                dim = 32\nlanguages = [\"zh\"]\n";
+    std::fs::write(folder.join("card.toml"), card).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chinese_question_before_and_after_a_switch_of_encoders() {
+    let app = TestApp::start();
+    let table = app.folder.path().join("帮助.csv");
+    let rows = "问题,答案\n红色的卡车在哪里？,在车库。\n怎么退款？,在订单页申请。\n几点开门？,九点。\n";
+    std::fs::write(&table, rows).unwrap();
+    let driver = Driver::start();
+    let client = driver.browser(&app.folder.path().join("profile")).await;
+    let person = Person(client.clone());
+    let home = format!("http://{}", app.address);
+
+    // No published encoder reads Chinese here: the starter does, and the page says what it is.
+    client.goto(&format!("{home}/c/faq?kind=faq")).await.unwrap();
+    person.sees("#table").await.send_keys(table.to_str().unwrap()).await.unwrap();
+    person.sees(".begin").await.click().await.unwrap();
+    person.reads(".uploading .state", "Done: 3 new").await;
+    client.goto(&format!("{home}/?c=faq")).await.unwrap();
+    person.sees("#q").await.send_keys("红色的卡车在哪里").await.unwrap();
+    person.reads(".answer .text", "在车库。").await;
+    person.reads(".starter", "A starter encoder that came with simile").await;
+
+    // A better one arrives; one action switches, with progress to its end.
+    arrive(&app.folder.path().join("encoders"));
+    person.sees(".starter a").await.click().await.unwrap();
+    person.reads("#encoder .offer", "A better encoder is on this machine: seeded-zh.").await;
+    person.sees("#encoder .offer button").await.click().await.unwrap();
+    person.is_at("/jobs#job-").await;
+    person.reads(".job", "Switching the encoder: faq").await;
+    person.reads(".job .badge", "done").await;
+    person.reads(".job", "seeded-zh took over, 3 encoded").await;
+
+    // The same question, the new encoder, the same answer; and nothing to offer any more.
+    client.goto(&format!("{home}/?c=faq")).await.unwrap();
+    person.sees("#q").await.send_keys("红色的卡车在哪里").await.unwrap();
+    person.reads(".answer .text", "在车库。").await;
+    assert!(client.find_all(Locator::Css(".starter")).await.unwrap().is_empty());
+    client.goto(&format!("{home}/c/faq")).await.unwrap();
+    person.reads(".facts", "seeded-zh, 32-d").await;
+    assert!(client.find_all(Locator::Css("#encoder .offer")).await.unwrap().is_empty());
+    client.close().await.unwrap();
+}

@@ -12,4 +12,5 @@ mod interrupt;
 mod journey;
 mod operator;
 mod photo;
+mod switch;
 mod web;
