@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{CliError, Global, exit, output};
 use crate::encoder::{Catalog, Encoder, Modality, Places};
-use crate::eval::{EvalError, faq, pairs, photos};
+use crate::eval::copies::{self, Copies};
+use crate::eval::{EvalError, faq, fit, pairs, photos};
 use crate::text::table::pairs::read_pairs;
 use crate::text::table::questions::read_questions;
 use crate::text::table::{Format, read_faq};
@@ -20,7 +21,9 @@ use crate::types::EncoderName;
 Examples:
   simile eval pairs pairs.tsv --encoder bge-base-zh-v1.5
   simile eval retrieval samples/faq-en.csv --questions samples/questions-en.csv
-  simile eval retrieval photos/ --encoder resnet50")]
+  simile eval retrieval photos/ --encoder resnet50
+  simile eval retrieval photos/ --copies 20 --seed 7
+  simile eval pairs pairs.tsv --encoder ngram-hash --fitted-on corpus.txt")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -35,6 +38,9 @@ enum What {
         /// The encoder; without one the best on disk for the texts
         #[arg(long, value_name = "NAME")]
         encoder: Option<EncoderName>,
+        /// Fit the encoder's table of n-gram weights on these texts first: lines of a .txt, pairs, or an FAQ
+        #[arg(long, value_name = "FILE")]
+        fitted_on: Option<PathBuf>,
     },
     /// An FAQ with test questions, or a folder of photos with one folder for each class
     Retrieval {
@@ -46,21 +52,45 @@ enum What {
         /// The encoder; without one the best on disk
         #[arg(long, value_name = "NAME")]
         encoder: Option<EncoderName>,
+        /// Fit the encoder's table of n-gram weights on these texts first: lines of a .txt, pairs, or an FAQ
+        #[arg(long, value_name = "FILE", requires = "questions")]
+        fitted_on: Option<PathBuf>,
+        /// Ask with N varied copies of each photo (see simile augment) instead of by class: is the original first?
+        #[arg(long, value_name = "N", conflicts_with = "questions")]
+        copies: Option<u32>,
+        /// The same seed makes the same copies
+        #[arg(long, default_value_t = 7, value_name = "N", requires = "copies")]
+        seed: u64,
+        /// Ask with the copies that simile augment wrote there
+        #[arg(long, value_name = "FOLDER", conflicts_with_all = ["questions", "copies"])]
+        copies_from: Option<PathBuf>,
     },
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     match args.what {
-        What::Pairs { file, encoder } => of_pairs(global, &file, encoder.as_ref()),
-        What::Retrieval { path, questions, encoder } if path.is_dir() => {
+        What::Pairs { file, encoder, fitted_on } => {
+            of_pairs(global, &file, encoder.as_ref(), fitted_on.as_deref())
+        }
+        What::Retrieval { path, questions, encoder, copies, seed, copies_from, .. } if path.is_dir() => {
             if questions.is_some() {
                 let message = "photos are asked by photos; leave --questions out";
                 return Err(CliError::new(exit::INPUT, "eval.questions", message));
             }
-            of_photos(global, &path, encoder.as_ref())
+            match (copies, copies_from.as_deref()) {
+                (Some(of_each), _) => {
+                    of_copies(global, &path, Copies::Made { of_each, seed }, encoder.as_ref())
+                }
+                (None, Some(out)) => of_copies(global, &path, Copies::Written(out), encoder.as_ref()),
+                (None, None) => of_photos(global, &path, encoder.as_ref()),
+            }
         }
-        What::Retrieval { path, questions: Some(questions), encoder } => {
-            of_faq(global, &path, &questions, encoder.as_ref())
+        What::Retrieval { path, copies, copies_from, .. } if copies.is_some() || copies_from.is_some() => {
+            let message = format!("{}: copies are made of photos; name a folder of photos", path.display());
+            Err(CliError::new(exit::INPUT, "eval.copies", message))
+        }
+        What::Retrieval { path, questions: Some(questions), encoder, fitted_on, .. } => {
+            of_faq(global, &path, &questions, encoder.as_ref(), fitted_on.as_deref())
         }
         What::Retrieval { .. } => {
             let message = "an FAQ is measured with test questions; name them with --questions FILE.csv";
@@ -69,9 +99,15 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     }
 }
 
-fn of_pairs(global: &Global, file: &Path, named: Option<&EncoderName>) -> Result<u8, CliError> {
+fn of_pairs(
+    global: &Global,
+    file: &Path,
+    named: Option<&EncoderName>,
+    fitted_on: Option<&Path>,
+) -> Result<u8, CliError> {
     let pairs = read_pairs(&read(file)?, &name(file)).map_err(EvalError::from)?;
     let encoder = encoder(global, named, Modality::Text, || text::language_of(pairs::texts(&pairs)))?;
+    let encoder = fitted(encoder, fitted_on)?;
     show(global, &pairs::run(&encoder, &pairs, &told)?)
 }
 
@@ -80,12 +116,13 @@ fn of_faq(
     table: &Path,
     questions: &Path,
     named: Option<&EncoderName>,
+    fitted_on: Option<&Path>,
 ) -> Result<u8, CliError> {
     let format = Format::of(&name(table)).unwrap_or(Format::Csv);
     let table = read_faq(&read(table)?, format, &name(table)).map_err(EvalError::from)?;
     let questions = read_questions(&read(questions)?, &name(questions)).map_err(EvalError::from)?;
     let texts = || text::language_of(table.rows.iter().map(|row| row.question.as_str()));
-    let encoder = encoder(global, named, Modality::Text, texts)?;
+    let encoder = fitted(encoder(global, named, Modality::Text, texts)?, fitted_on)?;
     show(global, &faq::run(&encoder, &table.rows, &questions, &told)?)
 }
 
@@ -93,6 +130,38 @@ fn of_photos(global: &Global, folder: &Path, named: Option<&EncoderName>) -> Res
     let limits = global.config()?.limits.into();
     let encoder = encoder(global, named, Modality::Photo, || Language::Other)?;
     show(global, &photos::run(&encoder, folder, &limits, &told)?)
+}
+
+fn of_copies(
+    global: &Global,
+    folder: &Path,
+    copies: Copies<'_>,
+    named: Option<&EncoderName>,
+) -> Result<u8, CliError> {
+    let limits = global.config()?.limits.into();
+    let encoder = encoder(global, named, Modality::Photo, || Language::Other)?;
+    show(global, &copies::run(&encoder, folder, copies, &limits, &told)?)
+}
+
+fn fitted(encoder: Encoder, corpus: Option<&Path>) -> Result<Encoder, CliError> {
+    match corpus {
+        None => Ok(encoder),
+        Some(corpus) => Ok(fit(&encoder, &texts_of(corpus)?)?),
+    }
+}
+
+/// The lines of a `.txt`, the texts of a pairs file, or the questions of an FAQ.
+fn texts_of(corpus: &Path) -> Result<Vec<String>, CliError> {
+    let (bytes, name) = (read(corpus)?, name(corpus));
+    if name.to_lowercase().ends_with(".txt") {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        return Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect());
+    }
+    if let Ok(pairs) = read_pairs(&bytes, &name) {
+        return Ok(pairs::texts(&pairs).map(str::to_owned).collect());
+    }
+    let table = read_faq(&bytes, Format::of(&name).unwrap_or(Format::Csv), &name).map_err(EvalError::from)?;
+    Ok(table.rows.into_iter().flat_map(|row| std::iter::once(row.question).chain(row.wordings)).collect())
 }
 
 fn encoder(

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::encoder::EncoderError;
-use crate::photo::PhotoError;
+use crate::photo::{AugmentError, PhotoError};
 use crate::text::table::TableError;
 use crate::types::{Coded, EncoderName, Fault};
 
@@ -27,6 +27,12 @@ pub enum EvalError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}: {source}", .path.display())]
     Photo { path: PathBuf, source: PhotoError },
+    #[error(transparent)]
+    Copies(#[from] AugmentError),
+    #[error("{}: holds no copy named <stem>_<n>.jpg of the photos; make some with simile augment", .folder.display())]
+    NoCopies { folder: PathBuf },
+    #[error("{0} is not fitted on texts; name ngram-hash, or leave --fitted-on out")]
+    NotFitted(EncoderName),
     #[error("{0} reads text, and these are photos; name a photo encoder")]
     NoPhotoEncoder(EncoderName),
 }
@@ -52,6 +58,9 @@ impl Coded for EvalError {
             Self::TooFewClasses { .. } => "eval.classes",
             Self::Unreadable { .. } => "path.unreadable",
             Self::Photo { source, .. } => source.code(),
+            Self::Copies(why) => why.code(),
+            Self::NoCopies { .. } => "eval.no_copies",
+            Self::NotFitted(_) => "eval.not_fitted",
             Self::NoPhotoEncoder(_) => "encoder.modality",
         }
     }
@@ -60,6 +69,7 @@ impl Coded for EvalError {
             Self::Table(why) => why.fault(),
             Self::Encoder(why) => why.fault(),
             Self::Photo { source, .. } => source.fault(),
+            Self::Copies(why) => why.fault(),
             _ => Fault::Input,
         }
     }

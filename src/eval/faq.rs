@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::metrics::{hit_at, mrr};
-use super::{EvalError, Told, cosine, encode};
+use super::{EvalError, Told, cosine, encode, fitted_on};
 use crate::encoder::{Encoder, Role};
 use crate::text::table::FaqRow;
 use crate::text::table::questions::Question;
@@ -16,6 +16,9 @@ use crate::types::{EncoderName, Vector};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaqReport {
     pub encoder: EncoderName,
+    /// On how many texts the encoder was fitted, where it is one that can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fitted_on: Option<u64>,
     pub entries: usize,
     pub questions: usize,
     /// Share of questions whose entry comes first, or among the first five.
@@ -57,6 +60,7 @@ pub fn run(
     let told = |figure: Option<f64>| figure.unwrap_or_default();
     Ok(FaqReport {
         encoder: encoder.name().clone(),
+        fitted_on: fitted_on(encoder),
         entries: entries.len(),
         questions: questions.len(),
         hit_at_1: told(hit_at(1, &ranks)),

@@ -1,5 +1,6 @@
 //! Measures simile itself: how good are the scores, how early comes the right answer. Knows neither HTTP nor terminal.
 
+pub mod copies;
 mod error;
 pub mod faq;
 pub mod metrics;
@@ -36,6 +37,21 @@ fn encode(
         told(vectors.len(), distinct.len());
     }
     Ok(texts.iter().map(|text| vectors[text].clone()).collect())
+}
+
+fn fitted_on(encoder: &Encoder) -> Option<u64> {
+    encoder.ngram_weights().map(crate::text::ngram::Weights::texts)
+}
+
+/// The encoder with its table fitted on these texts, as a collection of them has it.
+///
+/// # Errors
+/// `NotFitted` for an encoder that has no such table.
+pub fn fit<T: AsRef<str>>(encoder: &Encoder, texts: &[T]) -> Result<Encoder, EvalError> {
+    match encoder.ngram_weights() {
+        Some(_) => Ok(Encoder::ngram_hash(Some(crate::text::ngram::Weights::fit(texts)))),
+        None => Err(EvalError::NotFitted(encoder.name().clone())),
+    }
 }
 
 fn cosine(a: &Vector, b: &Vector) -> f32 {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::metrics::{Threshold, auc, best_threshold, held_out, spearman};
-use super::{EvalError, Told, cosine, encode};
+use super::{EvalError, Told, cosine, encode, fitted_on};
 use crate::encoder::{Encoder, Role};
 use crate::text::table::pairs::Pairs;
 use crate::types::EncoderName;
@@ -12,6 +12,9 @@ use crate::types::EncoderName;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PairsReport {
     pub encoder: EncoderName,
+    /// On how many texts the encoder was fitted, where it is one that can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fitted_on: Option<u64>,
     pub pairs: usize,
     /// Only for labels 0 and 1.
     pub classes: Option<Classes>,
@@ -49,6 +52,7 @@ pub fn run(encoder: &Encoder, pairs: &Pairs, told: Told) -> Result<PairsReport, 
     let labels = pairs.pairs.iter().map(|pair| pair.label).collect::<Vec<_>>();
     Ok(PairsReport {
         encoder: encoder.name().clone(),
+        fitted_on: fitted_on(encoder),
         pairs: labels.len(),
         classes: if pairs.classes { Some(classes(&labels, &scores)?) } else { None },
         spearman: spearman(&labels, &scores),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
 use walkdir::WalkDir;
@@ -84,19 +85,32 @@ fn encode(
     limits: &Limits,
     told: Told,
 ) -> Result<Vec<Vector>, EvalError> {
+    encode_each(encoder, photos, |photo| read(&photo.path, limits), told)
+}
+
+/// A photo's pixels.
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<RgbImage, EvalError> {
+    let path = path.to_owned();
+    let bytes =
+        std::fs::read(&path).map_err(|source| EvalError::Unreadable { path: path.clone(), source })?;
+    let decoded = photo::decode(&bytes, limits).map_err(|source| EvalError::Photo { path, source })?;
+    Ok(decoded.pixels)
+}
+
+/// One vector for the picture of each, in their order; pictures are made as they are needed.
+pub(super) fn encode_each<T: Sync>(
+    encoder: &Encoder,
+    each: &[T],
+    picture: impl Fn(&T) -> Result<RgbImage, EvalError> + Sync,
+    told: Told,
+) -> Result<Vec<Vector>, EvalError> {
     let preprocess = encoder.preprocess().ok_or_else(|| EvalError::NoPhotoEncoder(encoder.name().clone()))?;
-    let read = |photo: &Labelled| -> Result<Crop, EvalError> {
-        let path = photo.path.clone();
-        let bytes =
-            std::fs::read(&path).map_err(|source| EvalError::Unreadable { path: path.clone(), source })?;
-        let decoded = photo::decode(&bytes, limits).map_err(|source| EvalError::Photo { path, source })?;
-        Ok(preprocess.apply(&decoded.pixels))
-    };
-    let mut vectors = Vec::with_capacity(photos.len());
-    for batch in photos.chunks(BATCH) {
-        let crops = batch.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let crop = |one: &T| -> Result<Crop, EvalError> { Ok(preprocess.apply(&picture(one)?)) };
+    let mut vectors = Vec::with_capacity(each.len());
+    for batch in each.chunks(BATCH) {
+        let crops = batch.par_iter().map(crop).collect::<Result<Vec<_>, _>>()?;
         vectors.extend(encoder.encode_crops(&crops)?.into_iter().map(|embedding| embedding.vector));
-        told(vectors.len(), photos.len());
+        told(vectors.len(), each.len());
     }
     Ok(vectors)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -91,13 +92,13 @@ pub fn augment_folder(
     if photos.is_empty() {
         return Err(AugmentError::NoPhotos(from.to_owned()));
     }
-    let jobs = name_copies(photos);
-    refuse_existing(&jobs, copies, out)?;
+    let originals = name_copies(photos);
+    refuse_existing(&originals, copies, out)?;
 
     let report = Mutex::new(AugmentReport { skipped, ..AugmentReport::default() });
-    let (done, all) = (AtomicU64::new(0), jobs.len() as u64);
-    jobs.par_iter().try_for_each(|job| {
-        let rejected = job.run(from, copies, seed, out)?;
+    let (done, all) = (AtomicU64::new(0), originals.len() as u64);
+    originals.par_iter().try_for_each(|original| {
+        let rejected = original.run(from, copies, seed, out)?;
         let mut report = report.lock().expect("no thread panics with the report");
         match rejected {
             Some(reject) => report.rejected.push(reject),
@@ -115,17 +116,43 @@ pub fn augment_folder(
     Ok(report)
 }
 
-/// One photo, and the start of its copies' names; both relative.
-struct Job {
-    photo: PathBuf,
+/// One photo of a folder, and how its copies are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// Relative to the folder.
+    pub photo: PathBuf,
     stem: PathBuf,
 }
 
-impl Job {
-    fn copy(&self, n: u32, out: &Path) -> PathBuf {
+/// The photos below a folder in the order of their names; what lies in `out` is left out.
+///
+/// # Errors
+/// `NoFolder`, `NoPhotos`, and what the disk reports.
+pub fn originals(from: &Path, out: Option<&Path>) -> Result<Vec<Original>, AugmentError> {
+    let (photos, _) = photos_of(from, out.unwrap_or(Path::new("")))?;
+    if photos.is_empty() {
+        return Err(AugmentError::NoPhotos(from.to_owned()));
+    }
+    Ok(name_copies(photos))
+}
+
+impl Original {
+    /// Where its `n`th copy lies, counted from 1.
+    pub fn copy(&self, n: u32, out: &Path) -> PathBuf {
         let mut name = out.join(&self.stem).into_os_string();
         name.push(format!("_{n}.jpg"));
         name.into()
+    }
+
+    /// The `n`th copy, the same as [`augment_folder`] writes.
+    pub fn make(&self, picture: &RgbImage, seed: u64, n: u32) -> Vec<u8> {
+        augmented_jpeg(picture, &mut Dice::of(seed, self.key().as_bytes(), n))
+    }
+
+    /// Its path with `/`.
+    fn key(&self) -> String {
+        let key: Vec<_> = self.photo.iter().map(|part| part.to_string_lossy()).collect();
+        key.join("/")
     }
 
     fn run(
@@ -135,9 +162,7 @@ impl Job {
         seed: u64,
         out: &Path,
     ) -> Result<Option<AugmentReject>, AugmentError> {
-        let key: Vec<_> = self.photo.iter().map(|part| part.to_string_lossy()).collect();
-        let key = key.join("/");
-        let reject = |code, reason| Ok(Some(AugmentReject { path: key.clone(), code, reason }));
+        let reject = |code, reason| Ok(Some(AugmentReject { path: self.key(), code, reason }));
         let bytes = match fs::read(from.join(&self.photo)) {
             Ok(bytes) => bytes,
             Err(e) => return reject("photo.unreadable", e.to_string()),
@@ -148,8 +173,8 @@ impl Job {
         };
         for n in 1..=copies {
             let path = self.copy(n, out);
-            let jpeg = augmented_jpeg(&picture, &mut Dice::of(seed, key.as_bytes(), n));
-            write(&path, &jpeg).map_err(|source| AugmentError::Io { path, source })?;
+            write(&path, &self.make(&picture, seed, n))
+                .map_err(|source| AugmentError::Io { path, source })?;
         }
         Ok(None)
     }
@@ -202,7 +227,7 @@ fn head(path: &Path) -> Vec<u8> {
 }
 
 /// `a.jpg` gives `a_1.jpg`; where `a.png` lies beside it, both keep their endings: `a.jpg_1.jpg`.
-fn name_copies(photos: Vec<PathBuf>) -> Vec<Job> {
+fn name_copies(photos: Vec<PathBuf>) -> Vec<Original> {
     let mut count: HashMap<PathBuf, u32> = HashMap::new();
     for photo in &photos {
         *count.entry(photo.clone()).or_default() += 1; // a photo may be named as another with its ending
@@ -212,15 +237,15 @@ fn name_copies(photos: Vec<PathBuf>) -> Vec<Job> {
         stem if count[&stem] == 1 => stem,
         _ => photo.clone(),
     };
-    photos.into_iter().map(|photo| Job { stem: stem(&photo), photo }).collect()
+    photos.into_iter().map(|photo| Original { stem: stem(&photo), photo }).collect()
 }
 
-fn refuse_existing(jobs: &[Job], copies: u32, out: &Path) -> Result<(), AugmentError> {
+fn refuse_existing(originals: &[Original], copies: u32, out: &Path) -> Result<(), AugmentError> {
     // Names by folder, since asking for each of thousands of files is slow on a network disk.
     let mut there: HashMap<PathBuf, Vec<OsString>> = HashMap::new();
     let mut existing = Vec::new();
-    for job in jobs {
-        for path in (1..=copies).map(|n| job.copy(n, out)) {
+    for original in originals {
+        for path in (1..=copies).map(|n| original.copy(n, out)) {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             let names = there.entry(folder.to_owned()).or_insert_with(|| names_in(folder));
             if names.binary_search(&name.to_owned()).is_ok() {

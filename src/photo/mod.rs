@@ -13,7 +13,7 @@ mod thumbnail;
 mod tiff;
 
 pub use augment::{Dice, augment, augmented_jpeg};
-pub use augment_folder::{AugmentError, AugmentReject, AugmentReport, augment_folder};
+pub use augment_folder::{AugmentError, AugmentReject, AugmentReport, Original, augment_folder, originals};
 pub use decode::{Photo, decode};
 pub use error::PhotoError;
 pub use limits::Limits;

@@ -4,6 +4,7 @@ mod catalog;
 mod cli;
 mod door;
 mod encoder;
+mod eval;
 mod handover;
 mod home;
 mod hub;
