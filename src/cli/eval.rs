@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{CliError, Global, exit, output};
 use crate::encoder::{Catalog, Encoder, Modality, Places};
 use crate::eval::copies::{self, Copies};
-use crate::eval::{EvalError, faq, fit, pairs, photos};
+use crate::eval::{EvalError, faq, fit, pairs, photos, together};
 use crate::text::table::pairs::read_pairs;
 use crate::text::table::questions::read_questions;
 use crate::text::table::{Format, read_faq};
@@ -41,6 +41,10 @@ enum What {
         /// Fit the encoder's table of n-gram weights on these texts first: lines of a .txt, pairs, or an FAQ
         #[arg(long, value_name = "FILE")]
         fitted_on: Option<PathBuf>,
+        /// Encode A and B together as one input (BERT and ALBERT): a linear read-out is fitted on one half of the
+        /// pairs, and the figures are told on the other
+        #[arg(long, conflicts_with = "fitted_on")]
+        together: bool,
     },
     /// An FAQ with test questions, or a folder of photos with one folder for each class
     Retrieval {
@@ -69,7 +73,8 @@ enum What {
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     match args.what {
-        What::Pairs { file, encoder, fitted_on } => {
+        What::Pairs { file, encoder, together: true, .. } => of_together(global, &file, encoder.as_ref()),
+        What::Pairs { file, encoder, fitted_on, .. } => {
             of_pairs(global, &file, encoder.as_ref(), fitted_on.as_deref())
         }
         What::Retrieval { path, questions, encoder, copies, seed, copies_from, .. } if path.is_dir() => {
@@ -109,6 +114,12 @@ fn of_pairs(
     let encoder = encoder(global, named, Modality::Text, || text::language_of(pairs::texts(&pairs)))?;
     let encoder = fitted(encoder, fitted_on)?;
     show(global, &pairs::run(&encoder, &pairs, &told)?)
+}
+
+fn of_together(global: &Global, file: &Path, named: Option<&EncoderName>) -> Result<u8, CliError> {
+    let pairs = read_pairs(&read(file)?, &name(file)).map_err(EvalError::from)?;
+    let encoder = encoder(global, named, Modality::Text, || text::language_of(pairs::texts(&pairs)))?;
+    show(global, &together::run(&encoder, &pairs, &told)?)
 }
 
 fn of_faq(

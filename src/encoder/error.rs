@@ -15,6 +15,10 @@ pub type Loaded<T> = std::result::Result<T, EncoderError>;
 pub enum EncoderError {
     #[error("text {at} is empty; give it at least one word")]
     EmptyText { at: usize },
+    #[error(
+        "{encoder} reads one text at a time, not pairs; name a BERT or an ALBERT, or leave --together out"
+    )]
+    NoPairs { encoder: EncoderName },
     #[error("{encoder} reads {reads:?}, not {given:?}; choose an encoder for {given:?}")]
     WrongModality { encoder: EncoderName, reads: Modality, given: Modality },
     #[error(
@@ -77,6 +81,7 @@ impl Coded for EncoderError {
     fn code(&self) -> &'static str {
         match self {
             Self::EmptyText { .. } => "text.empty",
+            Self::NoPairs { .. } => "encoder.no_pairs",
             Self::WrongModality { .. } => "encoder.modality",
             Self::WrongCrop { .. } => "encoder.crop",
             Self::Unreadable { .. } => "model.unreadable",
@@ -104,7 +109,10 @@ impl Coded for EncoderError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::EmptyText { .. } | Self::WrongModality { .. } | Self::WrongCrop { .. } => Fault::Input,
+            Self::EmptyText { .. }
+            | Self::NoPairs { .. }
+            | Self::WrongModality { .. }
+            | Self::WrongCrop { .. } => Fault::Input,
             Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
             Self::Unknown { .. } => Fault::NotFound,
             Self::Pull { source, .. } => source.fault(),

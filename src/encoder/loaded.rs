@@ -160,6 +160,21 @@ impl Encoder {
         rows.into_iter().zip(&ids).enumerate().map(embedding).collect()
     }
 
+    /// One unit vector per pair of texts, in their order: both go through the network as one input with a separator
+    /// between them, so that each is read in the light of the other. Token types are those of a single text.
+    ///
+    /// # Errors
+    /// `NoPairs` for an encoder that reads one text at a time; `EmptyText`.
+    pub fn encode_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Embedding>, EncoderError> {
+        let separator =
+            if let Network::Text { tokens, .. } = &self.network { tokens.separator() } else { None };
+        let none = || EncoderError::NoPairs { encoder: self.name().clone() };
+        let separator = separator.ok_or_else(none)?;
+        let joined: Vec<String> = pairs.iter().map(|(a, b)| format!("{a} {separator} {b}")).collect();
+        let joined: Vec<&str> = joined.iter().map(String::as_str).collect();
+        self.encode_texts(&joined, Role::Passage)
+    }
+
     /// One unit vector per crop, in their order.
     ///
     /// # Errors

@@ -49,6 +49,11 @@ impl Tokens {
         Ok(Self { tokenizer: Box::new(tokenizer) })
     }
 
+    /// The token that stands between two texts of one input.
+    pub fn separator(&self) -> Option<&'static str> {
+        ["[SEP]", "</s>"].into_iter().find(|token| self.tokenizer.token_to_id(token).is_some())
+    }
+
     /// `None` for a text without a single token of its own. `Err` says why the tokenizer failed.
     pub fn ids(&self, prefix: &str, text: &str) -> Result<Option<Ids>, String> {
         let whole = format!("{prefix}{text}");

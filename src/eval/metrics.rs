@@ -56,8 +56,8 @@ pub fn held_out(same: &[bool], scores: &[f32]) -> Option<Threshold> {
     Some(Threshold { threshold, accuracy: accuracy_at(threshold, told_same, told)? })
 }
 
-/// SplitMix64's finaliser, one bit of it.
-fn side(place: u64) -> usize {
+/// Which half a pair is in, by its place. SplitMix64's finaliser, one bit of it.
+pub(super) fn side(place: u64) -> usize {
     let mut z = place.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -6,7 +6,9 @@ pub mod faq;
 pub mod metrics;
 pub mod pairs;
 pub mod photos;
+mod probe;
 pub mod speed;
+pub mod together;
 
 pub use error::EvalError;
 

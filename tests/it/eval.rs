@@ -75,6 +75,29 @@ fn pairs_are_scored_and_what_is_wrong_with_them_is_said() {
 }
 
 #[test]
+fn pairs_read_together_are_told_by_a_read_out_fitted_on_the_other_half() {
+    let home = Home::new();
+    // The fixture knows nothing, but a read-out finds what decides: whether both say the same.
+    let words = ["red", "blue", "car", "password", "reset", "where", "how", "please"];
+    let line = |i: usize| {
+        let (a, b) = (words[i % 8], words[(i / 8 + i) % 8]);
+        if i % 2 == 0 { format!("1\t{a} {b}\t{b} {a}\n") } else { format!("0\t{a} car\tunknown tab {b}\n") }
+    };
+    let text: String = (0..200).map(line).collect();
+    let file = home.put("pairs.tsv", format!("label\ta\tb\n{text}").as_bytes());
+    let eval = |encoder: &str| {
+        let args = ["eval", "pairs", file.to_str().unwrap(), "--together", "--json", "--encoder", encoder];
+        home.run(args)
+    };
+    let told = eval(TEXT_ENCODER).ok().json();
+    let count = |field: &str| told[field].as_u64().unwrap();
+    assert_eq!(count("fitted_on") + count("told_on"), 200);
+    assert!(told["accuracy"].as_f64().unwrap() > 0.9 && told["auc"].as_f64().unwrap() > 0.9, "{told}");
+    let ran = eval("ngram-hash");
+    assert_eq!((ran.code, ran.json()["error"]["code"].as_str()), (2, Some("encoder.no_pairs")));
+}
+
+#[test]
 fn a_question_without_a_word_is_rejected_and_never_a_zero_vector() {
     let home = Home::new();
     let table = home.put("faq.csv", "question,answer\nred car,1\n\u{200b} \u{feff},2\n".as_bytes());
