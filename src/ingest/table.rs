@@ -43,7 +43,7 @@ impl TableImport<'_> {
             .map_err(|source| IngestError::Table { path: name.to_owned(), source })?;
         let mut report = Report { rejected: rejects(&table, name), ..Report::default() };
         report.rejected.iter().for_each(|_| tracker.reject());
-        let language = language_of(&table);
+        let language = Some(text::language_needed(table.rows.iter().map(|row| row.question.as_str())));
         let entries = self.entries(table)?;
         plan::refuse_collisions(self.collection, self.root, entries.iter().map(|(key, _)| key))?;
         let known = self.collection.store().stamps(self.collection.id(), self.root.id)?;
@@ -167,21 +167,6 @@ fn rejects(table: &Table, name: &str) -> Vec<Reject> {
         reason: e.reason.clone(),
     };
     table.rejects.iter().map(reject).collect()
-}
-
-/// The language that an encoder must read: Chinese as soon as a fifth of the questions is, both as soon as a fifth is
-/// English as well.
-fn language_of(table: &Table) -> Option<Language> {
-    let languages: Vec<Language> = table.rows.iter().map(|row| text::language(&row.question)).collect();
-    let chinese = languages.iter().filter(|&&l| l == Language::Zh).count();
-    let english = languages.iter().filter(|&&l| l == Language::En).count();
-    let much = |count: usize| count * 5 >= languages.len().max(1);
-    Some(match (much(chinese), much(english)) {
-        (true, true) => Language::Mixed,
-        (true, false) => Language::Zh,
-        _ if english * 2 >= languages.len() => Language::En,
-        _ => Language::Other,
-    })
 }
 
 fn no_longer_there<'a>(

@@ -83,7 +83,7 @@ impl Collection {
                 Body::Photo { .. } => None,
             })
             .collect();
-        Ok((!questions.is_empty()).then(|| text::language_of(questions)))
+        Ok((!questions.is_empty()).then(|| text::language_needed(questions)))
     }
 
     /// All texts that it has vectors of: what a table is fitted on.

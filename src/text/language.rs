@@ -167,6 +167,20 @@ pub fn language_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Language {
     counts.verdict()
 }
 
+/// The language that an encoder of these texts must read: Chinese as soon as a fifth of them is, both as soon as a fifth is
+/// English as well.
+pub fn language_needed<'a>(texts: impl IntoIterator<Item = &'a str>) -> Language {
+    let languages: Vec<Language> = texts.into_iter().map(language).collect();
+    let count = |wanted: Language| languages.iter().filter(|&&l| l == wanted).count();
+    let much = |count: usize| count * 5 >= languages.len().max(1);
+    match (much(count(Language::Zh)), much(count(Language::En))) {
+        (true, true) => Language::Mixed,
+        (true, false) => Language::Zh,
+        _ if count(Language::En) * 2 >= languages.len() => Language::En,
+        _ => Language::Other,
+    }
+}
+
 /// Han characters are counted one by one, other letters by the run: a character says about as much as a word.
 #[derive(Default)]
 struct Counts {
@@ -211,6 +225,18 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fifth_in_chinese_needs_an_encoder_that_reads_it() {
+        let needed = |zh: usize, en: usize| {
+            let texts = [vec!["怎么退款"; zh], vec!["How do I pay?"; en]].concat();
+            language_needed(texts)
+        };
+        assert_eq!(needed(5, 0), Language::Zh);
+        assert_eq!(needed(1, 9), Language::En);
+        assert_eq!(needed(1, 4), Language::Mixed);
+        assert_eq!(needed(9, 1), Language::Zh);
+    }
 
     #[test]
     fn the_script_tells_the_language() {

@@ -7,6 +7,6 @@ mod normalise;
 pub mod table;
 mod words;
 
-pub use language::{Language, Script, Scripts, language, language_of, scripts};
+pub use language::{Language, Script, Scripts, language, language_needed, language_of, scripts};
 pub use normalise::normalise;
 pub use words::words;
