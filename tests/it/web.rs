@@ -702,6 +702,7 @@ fn a_collection_s_page_offers_another_encoder_and_the_api_switches() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(app.get("/?c=faq&q=%E9%80%80%E6%AC%BE").text().contains("Get a better one"));
+    assert!(app.get("/about").text().contains("A starter encoder that came with simile"));
     let chinese = app.send("GET", "/c/faq", &[("accept-language", "zh")], b"").text();
     assert!(chinese.contains("获取并切换") && chinese.contains("入门编码器"), "{chinese}");
 

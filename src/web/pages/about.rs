@@ -27,6 +27,7 @@ pub struct EncoderCard {
     pub licence: String,
     pub why: Option<String>,
     pub pullable: bool,
+    pub starter: bool,
     pub state_code: &'static str,
     modality: Option<Modality>,
     dim: Option<String>,
@@ -77,6 +78,7 @@ impl From<Entry> for EncoderCard {
             licence: entry.licence.unwrap_or_default(),
             why: entry.why,
             pullable: entry.state == State::Pullable,
+            starter: entry.starter,
             state_code: match entry.state {
                 State::OnDisk => "ready",
                 State::Pullable => "pullable",
