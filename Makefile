@@ -2,6 +2,8 @@
 
 PORT   ?= 8080
 MODELS ?=
+FUZZ_TARGETS ?= picture table filter recipe key npy
+FUZZ_SECONDS ?= 60
 PHOTOS ?=
 FAQ    ?=
 
@@ -13,7 +15,7 @@ SOURCES := $(if $(PHOTOS)$(FAQ),\
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench tools test-tools clean
+.PHONY: help run build test fmt lint parity bench deny fuzz tools test-tools deny-tools fuzz-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,12 +31,28 @@ test: test-tools ## check format, lint, run every test
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	cargo nextest run --release --workspace --locked
+	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; else echo 'cargo-deny is not installed: make deny installs it'; fi
 
 parity: tools ## compare encoders with their originals on real weights
 	cargo test --release --locked --test parity -- --nocapture --test-threads 1
 
 bench: build ## print the figures of docs/benchmarks.md
 	$(SIMILE) bench
+
+deny: deny-tools ## check licences, duplicates and sources of dependencies; known weaknesses where their list can be reached
+	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources
+	@if timeout 60 git ls-remote -q https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; \
+	then cargo deny --log-level error --locked check --hide-inclusion-graph advisories; \
+	else echo 'advisories: not checked, their database (github.com/rustsec/advisory-db) cannot be reached from here'; fi
+
+fuzz: fuzz-tools ## feed the readers of foreign bytes with what breaks them, a minute each (FUZZ_SECONDS=60)
+	@for target in $(FUZZ_TARGETS); do \
+	  found=fuzz/corpus-found/$$target; seeds=fuzz/corpus/$$target; \
+	  [ $$target = picture ] && seeds="tests/fixtures/photos/formats"; \
+	  mkdir -p $$found; echo "fuzz: $$target"; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --release --sanitizer none $$target $$found $$(ls -d $$seeds 2>/dev/null) -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=3072 -max_len=65536 -print_final_stats=1 -verbosity=0 || exit 1; \
+	done
 
 fmt: ## format the code
 	cargo fmt --all
@@ -47,6 +65,12 @@ tools: ## install what the build needs
 
 test-tools: ## install what the tests need
 	@scripts/install-tools test
+
+fuzz-tools: tools
+	@scripts/install-tools fuzz
+
+deny-tools: tools
+	@scripts/install-tools deny
 
 clean: ## remove what was built
 	cargo clean

@@ -1,6 +1,5 @@
 //! `simile eval`: how good an encoder is, on data that a person knows the answers to.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,6 +8,7 @@ use super::{CliError, Global, exit, output};
 use crate::encoder::{Catalog, Encoder, Modality, Places};
 use crate::eval::copies::{self, Copies};
 use crate::eval::{EvalError, faq, fit, pairs, photos, together};
+use crate::files;
 use crate::text::table::pairs::read_pairs;
 use crate::text::table::questions::read_questions;
 use crate::text::table::{Format, read_faq};
@@ -192,8 +192,11 @@ fn encoder(
     Ok(catalog.load(&name)?)
 }
 
+/// Bytes of a table of pairs or questions.
+const LARGEST: u64 = 1 << 30;
+
 fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    fs::read(file).map_err(|e| CliError::from(crate::ingest::IngestError::path(file, e)))
+    files::read(file, LARGEST).map_err(|e| CliError::from(crate::ingest::IngestError::path(file, e)))
 }
 
 fn name(file: &Path) -> String {

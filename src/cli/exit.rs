@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::output::plain;
+use super::output::{self, plain};
 use crate::types::{Coded, Fault};
 
 pub const INTERNAL: u8 = 1;
@@ -49,7 +49,7 @@ impl CliError {
     /// One sentence on standard error; with `--json` also an object on standard output.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
-            say!("{}", json!({"error": {"code": self.code, "message": self.message}}));
+            output::json(&json!({"error": {"code": self.code, "message": self.message}}));
         }
         tell!("simile: {} [{}]", plain(&self.message), self.code);
         ExitCode::from(self.exit)

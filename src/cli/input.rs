@@ -1,9 +1,9 @@
 //! What an argument is: a text, a photo, or a folder of photos.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{CliError, exit};
+use crate::files;
 
 /// Decides what inputs are taken for; without one, an existing file is a photo.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -51,6 +51,7 @@ pub fn read_photo(path: &Path, limits: &crate::photo::Limits) -> Result<Vec<u8>,
     let fail = |e: std::io::Error| {
         let (exit, code) = match e.kind() {
             std::io::ErrorKind::NotFound => (exit::NOT_FOUND, "path.missing"),
+            std::io::ErrorKind::InvalidInput => (exit::INPUT, "path.special"),
             _ => (exit::INPUT, "path.unreadable"),
         };
         CliError::new(exit, code, format!("{}: {e}; check the path", path.display()))
@@ -61,5 +62,5 @@ pub fn read_photo(path: &Path, limits: &crate::photo::Limits) -> Result<Vec<u8>,
         return Err(CliError::new(exit::INPUT, "path.special", message));
     }
     limits.check_bytes(meta.len())?;
-    fs::read(path).map_err(fail)
+    files::read(path, limits.bytes).map_err(fail)
 }

@@ -123,7 +123,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            let _ = e.print();
+            print_usage(&e);
             return ExitCode::from(if e.use_stderr() { exit::INPUT } else { 0 });
         }
     };
@@ -148,6 +148,17 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => e.report(global.json),
+    }
+}
+
+/// As clap draws it, except where an argument (a file name that a shell put there) would act on the terminal.
+fn print_usage(e: &clap::Error) {
+    let text = e.render().to_string();
+    let shown = output::plain(&text);
+    if shown == text {
+        let _ = e.print();
+    } else {
+        eprint!("{shown}");
     }
 }
 

@@ -6,9 +6,14 @@ use serde::Serialize;
 
 use crate::search::{Answer, Hit, Shown};
 
+/// What a terminal acts on, and what turns the direction of a text.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Text with control characters (and those that turn its direction) made visible.
 pub fn plain(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if hidden(c) && c != '\n' { out.extend(c.escape_default()) } else { out.push(c) }
@@ -37,7 +42,20 @@ pub fn note(text: std::fmt::Arguments) {
 
 /// One JSON value on one line of standard output.
 pub fn json(value: &impl Serialize) {
-    say!("{}", serde_json::to_string(value).expect("answers have a JSON form"));
+    say!("{}", harmless(serde_json::to_string(value).expect("answers have a JSON form")));
+}
+
+/// JSON leaves some of what a terminal acts on as it is (U+007F to U+009F, and what turns the direction). Such
+/// characters stand only within its texts, where they may be written as escapes.
+fn harmless(json: String) -> String {
+    if !json.chars().any(hidden) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if hidden(c) { out.push_str(&format!("\\u{:04x}", u32::from(c))) } else { out.push(c) }
+    }
+    out
 }
 
 /// Hits as a person reads them.
@@ -82,6 +100,12 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(plain("a\x1b[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
+        let json = serde_json::to_string("\u{1b}[2J\u{9b}31m\u{202e}\u{7f} 照片").unwrap();
+        assert_eq!(harmless(json.clone()), r#""\u001b[2J\u009b31m\u202e\u007f 照片""#);
+        assert_eq!(
+            serde_json::from_str::<String>(&harmless(json)).unwrap(),
+            "\u{1b}[2J\u{9b}31m\u{202e}\u{7f} 照片"
+        );
         assert_eq!(one_line("照片\n🚚"), "照片\\n🚚");
     }
 }

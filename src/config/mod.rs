@@ -111,11 +111,21 @@ pub struct Limits {
     pub photo_pixels: u64,
     /// SIMILE_MAX_UPLOAD_MB: one request, in bytes.
     pub upload_bytes: u64,
+    /// SIMILE_MIN_FREE_MB: what uploads leave free on the disk, in bytes.
+    pub free_bytes: u64,
+    /// SIMILE_MAX_DATA_MB: how large uploads may make the data folder, in bytes; `None` means as large as the disk allows.
+    pub data_bytes: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { photo_bytes: 64 << 20, photo_pixels: 120_000_000, upload_bytes: 72 << 20 }
+        Self {
+            photo_bytes: 64 << 20,
+            photo_pixels: 120_000_000,
+            upload_bytes: 72 << 20,
+            free_bytes: 256 << 20,
+            data_bytes: None,
+        }
     }
 }
 
@@ -195,6 +205,8 @@ fn limits(var: Vars<'_>) -> Result<Limits, ConfigError> {
         photo_bytes: mega("SIMILE_MAX_PHOTO_MB", 1 << 20, default.photo_bytes)?,
         photo_pixels: mega("SIMILE_MAX_PHOTO_MPIXELS", 1_000_000, default.photo_pixels)?,
         upload_bytes: mega("SIMILE_MAX_UPLOAD_MB", 1 << 20, default.upload_bytes)?,
+        free_bytes: mega("SIMILE_MIN_FREE_MB", 1 << 20, default.free_bytes)?,
+        data_bytes: number(var, "SIMILE_MAX_DATA_MB")?.map(|n| n.saturating_mul(1 << 20)),
     })
 }
 

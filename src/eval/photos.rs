@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use super::metrics::{average_precision, mean, precision_at};
 use super::{EvalError, Told, cosine};
 use crate::encoder::Encoder;
+use crate::files;
 use crate::photo::{self, Class, Crop, Limits};
 use crate::types::{EncoderName, Vector};
 
@@ -91,8 +92,8 @@ fn encode(
 /// A photo's pixels.
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<RgbImage, EvalError> {
     let path = path.to_owned();
-    let bytes =
-        std::fs::read(&path).map_err(|source| EvalError::Unreadable { path: path.clone(), source })?;
+    let bytes = files::read(&path, limits.bytes)
+        .map_err(|source| EvalError::Unreadable { path: path.clone(), source })?;
     let decoded = photo::decode(&bytes, limits).map_err(|source| EvalError::Photo { path, source })?;
     Ok(decoded.pixels)
 }

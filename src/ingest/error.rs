@@ -21,6 +21,14 @@ pub enum IngestError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}: is neither a file nor a folder; give a folder, a photo, or a .csv or .jsonl table", .path.display())]
     Special { path: PathBuf },
+    #[error("{}: is a view of the running system and holds no files; give a folder, a photo or a table", .path.display())]
+    SystemView { path: PathBuf },
+    #[error("{}: {source}; split it into several", .path.display())]
+    TooLarge { path: PathBuf, source: io::Error },
+    #[error("there are {most} uploads open already; finish one, or wait until they end by themselves")]
+    TooManyUploads { most: usize },
+    #[error("{files} files are announced, at most {most} may come in one upload; send them as several")]
+    TooManyFiles { files: u64, most: u64 },
     #[error("{}: the folder is empty; give one that holds photos", .path.display())]
     EmptyFolder { path: PathBuf },
     #[error(
@@ -59,6 +67,8 @@ impl IngestError {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::InvalidInput => Self::Special { path },
+            io::ErrorKind::FileTooLarge => Self::TooLarge { path, source },
             _ => Self::Unreadable { path, source },
         }
     }
@@ -85,7 +95,10 @@ impl Coded for IngestError {
         match self {
             Self::Missing { .. } => "path.missing",
             Self::Unreadable { .. } => "path.unreadable",
-            Self::Special { .. } => "path.special",
+            Self::Special { .. } | Self::SystemView { .. } => "path.special",
+            Self::TooLarge { .. } => "path.too_large",
+            Self::TooManyUploads { .. } => "upload.too_many",
+            Self::TooManyFiles { .. } => "upload.too_many_files",
             Self::EmptyFolder { .. } => "folder.empty",
             Self::Collides { .. } => "key.collides",
             Self::PruneRefused { .. } => "prune.refused",
@@ -107,6 +120,8 @@ impl Coded for IngestError {
             Self::Missing { .. } | Self::UnknownUpload(_) => Fault::NotFound,
             Self::Collides { .. } | Self::PruneRefused { .. } => Fault::Conflict,
             Self::NotTaken { .. } => Fault::Unsupported,
+            Self::TooLarge { .. } | Self::TooManyFiles { .. } => Fault::TooLarge,
+            Self::TooManyUploads { .. } => Fault::Busy,
             Self::Table { source, .. } => source.fault(),
             Self::Photo { source, .. } => source.fault(),
             Self::Library(e) => e.fault(),
@@ -119,7 +134,10 @@ impl Coded for IngestError {
             Self::Missing { .. }
             | Self::Unreadable { .. }
             | Self::Special { .. }
+            | Self::SystemView { .. }
+            | Self::TooLarge { .. }
             | Self::EmptyFolder { .. } => Some("path"),
+            Self::TooManyFiles { .. } => Some("files"),
             Self::Collides { .. } | Self::Prefix { .. } => Some("prefix"),
             Self::EmptyQuestion => Some("question"),
             Self::EmptyAnswer => Some("answer"),

@@ -1,7 +1,7 @@
 //! A folder's files: which are photos, which are known, which have vanished.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::error::IngestError;
 use super::photos::{self, Candidate};
 use super::plan::{self, Plan};
 use super::{Done, Reject, Report, Source, key};
+use crate::files;
 use crate::library::{Library, Phase, Tracker};
 use crate::photo::{self, Class};
 use crate::store::{ContentId, Stamp, text_of_path};
@@ -64,13 +65,23 @@ pub fn import(library: &Library, plan: &Plan, tracker: &Tracker) -> Result<Done,
 
 fn list(plan: &Plan, folder: &Path, tracker: &Tracker) -> Result<Listing, IngestError> {
     let mut listing = Listing::default();
-    for entry in WalkDir::new(folder).follow_links(false).follow_root_links(true).sort_by_file_name() {
+    let mut walk =
+        WalkDir::new(folder).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         if tracker.cancelled() {
             listing.cancelled = true;
             break;
         }
         match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if entry.file_type().is_dir() => {
+                // `simile index /` is allowed; what the kernel shows below it is no folder of photos.
+                if files::is_system_view(entry.path()) {
+                    walk.skip_current_dir();
+                    let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+                    let reason = "a view of the running system is not looked into; give a folder of files";
+                    listing.reject(text_of_path(relative), "path.special", reason.to_owned());
+                }
+            }
             Ok(entry) if entry.file_type().is_file() => {
                 tracker.advance(1);
                 let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
@@ -146,7 +157,7 @@ fn class_of(path: &Path) -> io::Result<Class> {
     match photo::classify(&name, &[]) {
         Class::Other => {
             let mut head = Vec::with_capacity(64);
-            File::open(path)?.take(64).read_to_end(&mut head)?;
+            files::open(path)?.0.take(64).read_to_end(&mut head)?;
             Ok(photo::classify(&name, &head))
         }
         known => Ok(known),

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::index::Recipe;
 use crate::library::{JobError, Lane, Library, LibraryError, Outcome, Tracker};
 use crate::store::{self, JobId, NewJob};
@@ -44,9 +45,12 @@ impl Source {
     /// What lies at `path`: a folder, an FAQ table by its ending, else a photo.
     ///
     /// # Errors
-    /// `path.missing`, `path.special` for what is neither file nor folder.
+    /// `path.missing`, `path.special` for what is neither file nor folder, and for views of the running system.
     pub fn of(path: &Path) -> Result<Self, IngestError> {
         let meta = path.metadata().map_err(|source| IngestError::path(path, source))?;
+        if files::is_system_view(path) {
+            return Err(IngestError::SystemView { path: path.to_owned() });
+        }
         if meta.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }

@@ -1,6 +1,6 @@
 //! The photo pipeline: read and decode on some threads, encode in batches on one, commit; every queue has a bound.
 
-use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::error::IngestError;
 use super::plan::{self, First, Plan};
 use super::{Reject, Report};
+use crate::files;
 use crate::library::{
     Collection, Crops, Encoding, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords,
 };
@@ -175,8 +176,12 @@ impl Reader<'_> {
         if let Err(e) = self.limits.check_bytes(candidate.stamp.size) {
             return reject(e.code(), e.to_string());
         }
-        let bytes = match fs::read(&candidate.path) {
+        let bytes = match files::read(&candidate.path, self.limits.bytes) {
             Ok(bytes) => bytes,
+            // It was a file when the folder was listed.
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+                return reject("path.special", format!("{e}; only files are read"));
+            }
             Err(e) => return reject("path.unreadable", format!("{e}; check its permissions")),
         };
         if candidate.known.as_ref() == Some(&ContentId::of(&bytes)) {

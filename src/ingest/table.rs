@@ -1,11 +1,11 @@
 //! An FAQ table's rows become entries; a table imported again replaces what it brought before.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 
 use super::error::IngestError;
 use super::plan::{self, First, Plan};
 use super::{Done, Reject, Report};
+use crate::files;
 use crate::library::{Collection, Library, Phase, Tracker, Urgency};
 use crate::store::{Batch, Body, ContentId, InSpace, NewItem, NewPart, RootId, RootRecord};
 use crate::text::table::{FaqRow, Format, Table, read_faq};
@@ -14,12 +14,14 @@ use crate::types::ItemKey;
 
 /// Entries encoded and committed together.
 const BATCH: usize = 16;
+/// Bytes of a table; it is read whole.
+const LARGEST: u64 = 1 << 30;
 
 /// Imports a table file of this machine.
 pub fn import(library: &Library, plan: &Plan, tracker: &Tracker) -> Result<Done, IngestError> {
     tracker.begin(Phase::Listing, 0);
     let path = plan.source.path();
-    let bytes = fs::read(path).map_err(|source| IngestError::path(path, source))?;
+    let bytes = files::read(path, LARGEST).map_err(|source| IngestError::path(path, source))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let import =
         TableImport { library, collection: &plan.collection, root: &plan.root, named: plan.named.as_ref() };

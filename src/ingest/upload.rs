@@ -22,6 +22,10 @@ pub const LOOSE: &str = "uploads";
 /// An upload that hears nothing for so long is ended; what it brought stays.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Uploads open at once, and files in one.
+const MOST_OPEN: usize = 64;
+const MOST_FILES: u64 = 1_000_000;
+
 /// The uploads under way.
 pub struct Uploads {
     library: Arc<Library>,
@@ -50,6 +54,7 @@ struct Upload {
 struct State {
     report: Report,
     heard: Instant,
+    files: u64,
 }
 
 /// What became of one file.
@@ -75,8 +80,17 @@ impl Uploads {
     }
 
     /// Opens an upload: a job that files are added to.
+    ///
+    /// # Errors
+    /// `upload.too_many_files`, `upload.too_many`, and what is wrong with collection, root or prefix.
     pub fn open(&self, new: &NewUpload) -> Result<JobId, IngestError> {
+        if new.files > MOST_FILES {
+            return Err(IngestError::TooManyFiles { files: new.files, most: MOST_FILES });
+        }
         self.end_forgotten();
+        if self.lock().len() >= MOST_OPEN {
+            return Err(IngestError::TooManyUploads { most: MOST_OPEN });
+        }
         let prefix = new.prefix.as_deref().map(key::check_prefix).transpose()?;
         let target = Target { name: &new.collection, kind: new.kind, encoder: None, recipe: None };
         let collection = target.open(&self.library)?;
@@ -88,7 +102,7 @@ impl Uploads {
             params: serde_json::Value::Null,
         })?;
         tracker.begin(Phase::Indexing, new.files);
-        let state = Mutex::new(State { report: Report::default(), heard: Instant::now() });
+        let state = Mutex::new(State { report: Report::default(), heard: Instant::now(), files: 0 });
         self.lock().insert(id, Arc::new(Upload { collection, root, tracker, state }));
         Ok(id)
     }
@@ -99,6 +113,9 @@ impl Uploads {
     /// `key.collides` if another root has the key, `photo.*`, `table.*`, `upload.unknown`.
     pub fn add(&self, id: JobId, relative: &str, bytes: &[u8]) -> Result<Added, IngestError> {
         let upload = self.lock().get(&id).cloned().ok_or(IngestError::UnknownUpload(id.0))?;
+        if upload.state().files >= MOST_FILES {
+            return Err(IngestError::TooManyFiles { files: MOST_FILES + 1, most: MOST_FILES });
+        }
         let added = upload.add(&self.library, relative, bytes);
         upload.note(relative, &added);
         added
@@ -184,6 +201,7 @@ impl Upload {
     fn note(&self, relative: &str, added: &Result<Added, IngestError>) {
         let mut state = self.state();
         state.heard = Instant::now();
+        state.files += 1;
         self.tracker.advance(1);
         let report = &mut state.report;
         match added {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{Collection, LibraryError};
+use crate::files;
 use crate::photo;
 use crate::store::{Body, ContentId, Place};
 use crate::text;
@@ -57,9 +58,10 @@ impl Collection {
 
     fn decode_original(&self, key: &ItemKey) -> Result<photo::Photo, LibraryError> {
         let path = self.photo_file(key)?;
-        let bytes = fs::read(&path)
+        let limits = self.shared.photo_limits();
+        let bytes = files::read(&path, limits.bytes)
             .map_err(|source| LibraryError::Original { path: path.display().to_string(), source })?;
-        Ok(photo::decode(&bytes, &self.shared.photo_limits())?)
+        Ok(photo::decode(&bytes, &limits)?)
     }
 
     fn thumbnail_path(&self, content: &ContentId) -> PathBuf {

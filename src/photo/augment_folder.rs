@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Class, Dice, Limits, augmented_jpeg, classify, decode};
+use crate::files;
 use crate::types::{Coded, Fault};
 
 /// What came of it.
@@ -163,7 +164,7 @@ impl Original {
         out: &Path,
     ) -> Result<Option<AugmentReject>, AugmentError> {
         let reject = |code, reason| Ok(Some(AugmentReject { path: self.key(), code, reason }));
-        let bytes = match fs::read(from.join(&self.photo)) {
+        let bytes = match files::read(&from.join(&self.photo), Limits::default().bytes) {
             Ok(bytes) => bytes,
             Err(e) => return reject("photo.unreadable", e.to_string()),
         };
@@ -222,7 +223,7 @@ fn photos_of(from: &Path, out: &Path) -> Result<(Vec<PathBuf>, u64), AugmentErro
 /// The first bytes; none of a file that cannot be opened, which is told when it is read.
 fn head(path: &Path) -> Vec<u8> {
     let mut head = Vec::new();
-    let _ = fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut head));
+    let _ = files::open(path).and_then(|(file, _)| file.take(64).read_to_end(&mut head));
     head
 }
 

@@ -137,7 +137,8 @@ pub async fn refuse_large(State(limit): State<u64>, request: Request, next: Next
     }
 }
 
-fn length(headers: &HeaderMap) -> Option<u64> {
+/// What a request says of its body's length.
+pub fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -20,6 +20,7 @@ mod prefs;
 mod problem;
 mod queries;
 mod requests;
+mod room;
 mod sse;
 mod texts;
 
@@ -98,6 +99,7 @@ struct Inner {
     library: Arc<Library>,
     uploads: Uploads,
     queries: Queries,
+    measured: room::Measured,
     token: Token,
     access: Access,
     /// People's questions.
@@ -119,6 +121,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         Self(Arc::new(Inner {
             uploads: Uploads::new(library.clone()),
+            measured: room::Measured::default(),
             queries: Queries::new(library.config().data.join("cache").join("queries")),
             library,
             token: Token::default(),

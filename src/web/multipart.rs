@@ -8,6 +8,9 @@ use percent_encoding::percent_decode_str;
 use super::App;
 use super::problem::Problem;
 
+/// Fields and files in one form.
+const MOST: usize = 10_000;
+
 /// A form's fields in their order, and its files.
 pub struct Parts {
     fields: Vec<(String, String)>,
@@ -36,6 +39,10 @@ impl FromRequest<App> for Parts {
         // A field `path` names the next file exactly; a file name in a form cannot.
         let mut path = None;
         while let Some(field) = form.next_field().await.map_err(broken)? {
+            if parts.files.len() + parts.fields.len() >= MOST {
+                let detail = format!("the form has more than {MOST} fields and files; send it as several");
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_many", detail));
+            }
             let name = field.name().unwrap_or_default().to_owned();
             match file_name(&field) {
                 Some(file) => {

@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    const STALL: Duration = Duration::from_millis(50);
+    const STALL: Duration = Duration::from_millis(600);
 
     #[tokio::test]
     async fn a_reader_that_sleeps_ends_the_connection() {
@@ -96,7 +96,7 @@ mod tests {
             let mut total = 0;
             while let Ok(n @ 1..) = far.read(&mut buffer).await {
                 total += n;
-                tokio::time::sleep(STALL / 5).await;
+                tokio::time::sleep(STALL / 20).await;
             }
             total
         });

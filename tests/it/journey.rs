@@ -17,13 +17,13 @@ use crate::web::TestApp;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A WebDriver on a free port, ended with the test.
-struct Driver {
+pub struct Driver {
     process: Child,
     port: u16,
 }
 
 impl Driver {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -39,9 +39,13 @@ impl Driver {
         Self { process, port }
     }
 
-    async fn browser(&self, profile: &Path) -> Client {
+    pub async fn browser(&self, profile: &Path) -> Client {
+        self.browser_with(profile, &[]).await
+    }
+
+    pub async fn browser_with(&self, profile: &Path, more: &[&str]) -> Client {
         let profile = format!("--user-data-dir={}", profile.display());
-        let args = [
+        let mut args = vec![
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -51,6 +55,7 @@ impl Driver {
             "--lang=en-US",
             &profile,
         ];
+        args.extend(more);
         let wanted: Value =
             json!({"goog:chromeOptions": {"args": args, "prefs": {"intl.accept_languages": "en-US,en"}}});
         let Value::Object(wanted) = wanted else { unreachable!() };

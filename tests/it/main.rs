@@ -1,17 +1,22 @@
 //! Tests of whole rooms, over files and over the real program.
 
+mod bombs;
 mod catalog;
 mod cli;
 mod door;
+mod elsewhere;
 mod encoder;
 mod eval;
 mod handover;
 mod home;
+mod hostile;
 mod hub;
 mod index;
 mod interrupt;
 mod journey;
+mod limits;
 mod operator;
+mod paths;
 mod photo;
 mod switch;
 mod web;

@@ -58,6 +58,10 @@ impl TestApp {
     }
 
     pub fn behind(door: Door) -> Self {
+        Self::with(door, Limits { upload_bytes: 2 << 20, photo_bytes: 1 << 20, ..Limits::default() })
+    }
+
+    pub fn with(door: Door, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
             data: folder.path().join("data"),
@@ -65,7 +69,7 @@ impl TestApp {
             models: vec![models(), folder.path().join("encoders")],
             own_models: Vec::new(),
             hub: HubSettings { offline: true, ..HubSettings::default() },
-            limits: Limits { upload_bytes: 2 << 20, photo_bytes: 1 << 20, ..Limits::default() },
+            limits,
             threads: Some(1),
         };
         std::fs::create_dir(folder.path().join("encoders")).unwrap();
@@ -169,7 +173,7 @@ pub enum Part<'a> {
     File(&'a str, &'a str, &'a [u8]),
 }
 
-fn multipart(parts: &[Part]) -> Vec<u8> {
+pub fn multipart(parts: &[Part]) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
         match part {

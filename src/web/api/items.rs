@@ -16,6 +16,7 @@ use crate::web::App;
 use crate::web::extract::{Path, Query, is_multipart, json};
 use crate::web::multipart::Parts;
 use crate::web::problem::Problem;
+use crate::web::room::Room;
 
 /// Items listed at once.
 const LIMIT: usize = 100;
@@ -134,6 +135,7 @@ pub async fn delete(
 pub async fn put(
     State(app): State<App>,
     Path((c, key)): Path<(String, String)>,
+    _room: Room,
     request: Request,
 ) -> Result<(StatusCode, Answer<BTreeMap<&'static str, Value>>), Problem> {
     let (name, key): (CollectionName, ItemKey) = (c.parse()?, key.parse()?);

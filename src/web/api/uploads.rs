@@ -16,6 +16,7 @@ use crate::web::App;
 use crate::web::extract::{Json, Path, is_multipart};
 use crate::web::multipart::{File, Parts};
 use crate::web::problem::Problem;
+use crate::web::room::Room;
 
 /// What opens an upload.
 #[derive(Debug, Default, Deserialize)]
@@ -45,6 +46,7 @@ fn bare<S: serde::Serializer>(job: &JobId, s: S) -> Result<S::Ok, S::Error> {
 pub async fn upload(
     State(app): State<App>,
     Path(c): Path<String>,
+    _room: Room,
     request: Request,
 ) -> Result<Response, Problem> {
     let name: CollectionName = c.parse()?;

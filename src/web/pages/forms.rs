@@ -14,6 +14,7 @@ use crate::web::extract::{Form, Path, Query};
 use crate::web::multipart::Parts;
 use crate::web::prefs::Prefs;
 use crate::web::problem::Problem;
+use crate::web::room::Room;
 
 /// The form that indexes a folder of this machine.
 #[derive(Debug, Deserialize)]
@@ -70,6 +71,7 @@ pub async fn upload(
     prefs: Prefs,
     Path(c): Path<String>,
     Query(query): Query<KindQuery>,
+    _room: Room,
     form: Parts,
 ) -> Result<Response, Problem> {
     let name: CollectionName = c.parse()?;
