@@ -58,7 +58,10 @@ impl TestApp {
     }
 
     pub fn behind(door: Door) -> Self {
-        Self::with(door, Limits { upload_bytes: 2 << 20, photo_bytes: 1 << 20, ..Limits::default() })
+        Self::with(
+            door,
+            Limits { upload_bytes: 2 << 20, photo_bytes: 1 << 20, free_bytes: 1 << 20, ..Limits::default() },
+        )
     }
 
     pub fn with(door: Door, limits: Limits) -> Self {
