@@ -2,7 +2,6 @@
 //! use of it, and the spaces swap when none lacks a vector. What is done is kept when the job is stopped.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::IngestError;
 use super::plan;
 use crate::encoder::{Embedding, EncoderError, Role};
+use crate::files;
 use crate::library::{
     Collection, JobError, Lane, Library, LibraryError, LoadedEncoder, Outcome, Phase, Tracker, Urgency,
     Wanted,
@@ -284,7 +284,7 @@ impl Switch<'_> {
     /// The original as the new encoder looks at it, if it is still what was indexed.
     fn crop(&self, item: &Item, limits: &photo::Limits) -> Result<Crop, LibraryError> {
         let path = self.collection.photo_file(&item.key)?;
-        let bytes = fs::read(&path)
+        let bytes = files::read(&path, limits.bytes)
             .map_err(|source| LibraryError::Original { path: path.display().to_string(), source })?;
         if item.content.is_some_and(|content| content != ContentId::of(&bytes)) {
             return Err(LibraryError::OriginalChanged { path: path.display().to_string() });
