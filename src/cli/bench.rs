@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use super::{CliError, Global, exit, output};
+use crate::eval::keep;
 use crate::eval::speed::{self, Figures, Plan};
 use crate::search::Timings;
 
 /// Measure imports, questions, scans, start-up and memory on this machine.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  simile bench --photos samples/photos --faq samples/faq-en.csv")]
+#[command(after_help = "\
+Examples:
+  simile bench --photos samples/photos --faq samples/faq-en.csv
+  simile bench --keep --items 100000")]
 pub struct Args {
     /// Photos to index and to ask with
     #[arg(long, default_value = "samples/photos", value_name = "FOLDER")]
@@ -22,6 +26,9 @@ pub struct Args {
     /// Questions of each kind; medians are told
     #[arg(long, default_value_t = 15, value_name = "N")]
     rounds: usize,
+    /// Measure backup, restore and the deep check instead
+    #[arg(long)]
+    keep: bool,
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
@@ -29,6 +36,15 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         CliError::new(exit::INTERNAL, "bench.folder", format!("no folder to measure in ({e})"))
     })?;
     let mut config = global.config()?;
+    if args.keep {
+        let figures = keep::run(&config, folder.path(), args.items)?;
+        if global.json {
+            output::json(&figures)
+        } else {
+            print_keep(&figures)
+        }
+        return Ok(0);
+    }
     // Encoders that were pulled already are found where they are.
     config.own_models.insert(0, config.data.join("models"));
     config.data = folder.path().to_owned();
@@ -69,4 +85,12 @@ fn print(f: &Figures) {
     );
     say!("start-up with {} items {:.0} ms", f.scan_items, f.start_up_ms);
     say!("resident memory          {:.0} MiB, mapped vectors counted", f.resident_mib);
+}
+
+fn print_keep(f: &keep::Figures) {
+    say!("{} items x {}, {} uploaded photos: {:.0} MB", f.items, f.dim, f.uploads, f.megabytes);
+    say!("backup                   {:.2} s", f.backup_s);
+    say!("second backup            {:.2} s", f.second_backup_s);
+    say!("restore                  {:.2} s", f.restore_s);
+    say!("deep check               {:.2} s", f.deep_check_s);
 }

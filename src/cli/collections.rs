@@ -1,15 +1,17 @@
-//! `simile collections`: what collections there are, and giving one another encoder.
+//! `simile collections`: what collections there are, and their upkeep.
 
-use super::{CliError, Global, output, switch};
-use crate::library::{CollectionInfo, Library};
+use super::{CliError, Global, output, remote, switch};
+use crate::library::{CollectionInfo, Library, LibraryError, Tracker};
 use crate::store::{Access, StoreError};
+use crate::types::CollectionName;
 
-/// List collections, or switch one to another encoder.
+/// List collections, switch one to another encoder, or compact one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   simile collections --json
-  simile collections switch faq --encoder bge-base-zh-v1.5")]
+  simile collections switch faq --encoder bge-base-zh-v1.5
+  simile collections compact photos")]
 pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
@@ -21,13 +23,34 @@ enum Action {
     List,
     /// Encode a collection again with another encoder, beside the use of it
     Switch(switch::Args),
+    /// Take the vectors of deleted and replaced items out of the files, where they are above a quarter
+    Compact {
+        /// The collection
+        #[arg(value_name = "NAME")]
+        name: CollectionName,
+    },
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     match args.action {
         Some(Action::Switch(args)) => switch::run(global, args),
+        Some(Action::Compact { name }) => compact(global, &name),
         Some(Action::List) | None => list(global),
     }
+}
+
+fn compact(global: &Global, name: &CollectionName) -> Result<u8, CliError> {
+    let dropped = match Library::open(global.config()?, Access::Write) {
+        Ok(library) => library.collection(name)?.compact(&Tracker::default())?,
+        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => remote::compact(hint.as_ref(), name)?,
+        Err(e) => return Err(e.into()),
+    };
+    if global.json {
+        output::json(&serde_json::json!({"dropped": dropped}));
+    } else {
+        say!("{dropped} dead vectors are gone");
+    }
+    Ok(0)
 }
 
 fn list(global: &Global) -> Result<u8, CliError> {

@@ -11,8 +11,17 @@ use crate::store::{self, Access, StoreError};
 
 /// Check this machine, the encoders and the data folder.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  simile doctor --models ~/encoders")]
-pub struct Args {}
+#[command(after_help = "\
+Examples:
+  simile doctor --models ~/encoders
+  simile doctor --deep --json
+
+The exit code is 0 if all is well, and 6 if something is not right.")]
+pub struct Args {
+    /// Also read every vector, uploaded photo, index and thumbnail, and compare them with their checksums
+    #[arg(long)]
+    deep: bool,
+}
 
 /// One thing looked at.
 #[derive(Debug, Serialize)]
@@ -31,11 +40,11 @@ impl Check {
     }
 }
 
-pub fn run(global: &Global, _args: Args) -> Result<u8, CliError> {
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let config = global.config()?;
     let mut checks = machine();
     checks.extend(encoders(&Catalog::open(Places::from(&config))));
-    checks.extend(data(config));
+    checks.extend(data(config, args.deep));
     if global.json {
         output::json(&checks);
     } else {
@@ -80,7 +89,7 @@ fn encoders(catalog: &Catalog) -> Vec<Check> {
     checks
 }
 
-fn data(config: Config) -> Vec<Check> {
+fn data(config: Config, deep: bool) -> Vec<Check> {
     let folder = config.data.clone();
     let mut checks = Vec::new();
     if let Some(hint) = store::holder(&folder) {
@@ -91,6 +100,10 @@ fn data(config: Config) -> Vec<Check> {
         Ok(library) => {
             checks.push(Check::good("data", folder.display().to_string()));
             checks.extend(collections(&library));
+            if deep {
+                checks.extend(truth(&library));
+                checks.push(caches(&library));
+            }
         }
         Err(LibraryError::Store(StoreError::Absent { .. })) => {
             checks.push(Check::good("data", format!("{}: not made yet", folder.display())));
@@ -98,6 +111,43 @@ fn data(config: Config) -> Vec<Check> {
         Err(e) => checks.push(Check::bad("data", e.to_string())),
     }
     checks
+}
+
+/// Every byte that cannot be made again.
+fn truth(library: &Library) -> Vec<Check> {
+    const CURE: &str = "restore a backup, or index the sources again";
+    let mut checks = match library.store().check() {
+        Ok(wrong) if wrong.is_empty() => {
+            vec![Check::good("vectors", "the database and all vectors are as they were written")]
+        }
+        Ok(wrong) => wrong.iter().map(|line| Check::bad("vectors", format!("{line}; {CURE}"))).collect(),
+        Err(e) => vec![Check::bad("vectors", e.to_string())],
+    };
+    match library.store().check_blobs() {
+        Ok((count, wrong)) if wrong.is_empty() => {
+            checks.push(Check::good("uploads", format!("{count} uploaded photos are as they came")));
+        }
+        Ok((_, wrong)) => checks.extend(wrong.into_iter().map(|line| Check::bad("uploads", line))),
+        Err(e) => checks.push(Check::bad("uploads", e.to_string())),
+    }
+    checks
+}
+
+/// What is made again; so a damaged file is told, and harms nothing.
+fn caches(library: &Library) -> Check {
+    let found = library.check_caches();
+    let says = format!("{} indexes, {} thumbnails", found.indexes, found.thumbnails);
+    match found.damaged.first() {
+        None => Check::good("cache", format!("{says}: all whole")),
+        Some(first) => Check::bad(
+            "cache",
+            format!(
+                "{says}: {} damaged (such as {}); delete them, they are made again",
+                found.damaged.len(),
+                first.display()
+            ),
+        ),
+    }
 }
 
 fn collections(library: &Library) -> Vec<Check> {

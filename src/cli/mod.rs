@@ -13,6 +13,7 @@ macro_rules! tell {
 mod args;
 mod ask;
 mod augment;
+mod backup;
 mod bench;
 mod collections;
 mod doctor;
@@ -26,6 +27,7 @@ mod models;
 mod output;
 mod progress;
 mod remote;
+mod restore;
 mod search;
 mod serve;
 mod switch;
@@ -95,6 +97,10 @@ enum Command {
     Collections(collections::Args),
     /// Check this machine, the encoders and the data folder
     Doctor(doctor::Args),
+    /// Copy the data folder into another folder, also while a server runs
+    Backup(backup::Args),
+    /// Bring a backup back as the data folder
+    Restore(restore::Args),
     /// Make varied copies of photos
     Augment(augment::Args),
     /// Measure how good an encoder is, on pairs of texts, an FAQ or labelled photos
@@ -141,6 +147,8 @@ pub fn run() -> ExitCode {
         Command::Models(args) => models::run(global, args),
         Command::Collections(args) => collections::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
+        Command::Backup(args) => backup::run(global, args),
+        Command::Restore(args) => restore::run(global, args),
         Command::Augment(args) => augment::run(global, args),
         Command::Eval(args) => eval::run(global, args),
         Command::Bench(args) => bench::run(global, args),

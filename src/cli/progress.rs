@@ -80,6 +80,7 @@ fn name(phase: Phase) -> &'static str {
         Phase::LoadingEncoder => "loading encoder",
         Phase::Listing => "listing",
         Phase::Indexing => "indexing",
+        Phase::Compacting => "compacting",
         Phase::BuildingIndex => "building index",
         Phase::Finished => "finished",
     }

@@ -13,8 +13,7 @@ use crate::ingest::switch::{SwitchRequest, Switched};
 use crate::ingest::{Done, Request};
 use crate::library::{JobView, Tracker};
 use crate::store::{Hint, JobState};
-use crate::types::CollectionName;
-use crate::types::Secret;
+use crate::types::{CollectionName, Secret};
 
 /// How often the job is asked how far it is.
 const EVERY: Duration = Duration::from_millis(200);
@@ -84,6 +83,24 @@ fn follow<R: DeserializeOwned>(
             return Ok(done);
         }
         thread::sleep(EVERY);
+    }
+}
+
+/// Has the server compact, and waits for the end. Returns how many rows went.
+pub fn compact(hint: Option<&Hint>, collection: &CollectionName) -> Result<u64, CliError> {
+    let server = Server::of(hint)?;
+    let begun: Value = server.post(&format!("/api/v1/collections/{collection}/compact"), &Value::Null)?;
+    let job = begun["job"].as_i64().ok_or_else(|| server.nonsense("no job in its answer"))?;
+    loop {
+        let view: JobView = server.get(&format!("/api/v1/jobs/{job}")).map_err(|e| server.gone(e))?;
+        match (view.state, view.report, view.error) {
+            (JobState::Queued | JobState::Running, ..) => thread::sleep(EVERY),
+            (JobState::Done, Some(report), _) => return Ok(report["dropped"].as_u64().unwrap_or_default()),
+            (_, _, Some(e)) => {
+                return Err(CliError { exit: exit::code_of(e.fault), code: e.code, message: e.message });
+            }
+            _ => return Err(server.nonsense("the job was stopped; run the command again")),
+        }
     }
 }
 

@@ -142,6 +142,9 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         Err(e) => tracing::warn!("interrupted jobs do not go on: {e}"),
     }
     ingest::switch::resume(&library);
+    if let Err(e) = library.compact_where_worth_it() {
+        tracing::warn!("dead rows stay for now: {e}");
+    }
     for (collection, path) in args.sources {
         import(&library, collection, path);
     }

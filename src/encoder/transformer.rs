@@ -11,7 +11,7 @@ use super::error::Loaded;
 use super::layers::Layers;
 
 pub enum Transformer {
-    Kernels(kernels::Transformer),
+    Kernels(Box<kernels::Transformer>),
     Candle(Layers),
 }
 
@@ -26,7 +26,7 @@ impl Transformer {
         }
         let Blueprint { sizes, embeddings, layers, order } = blueprint;
         let network = kernels::Transformer::new(Arithmetic::F32, sizes, embeddings, layers.read(), order)?;
-        Ok(Self::Kernels(network))
+        Ok(Self::Kernels(Box::new(network)))
     }
 
     /// One vector per text, in their order.

@@ -3,6 +3,7 @@
 pub mod copies;
 mod error;
 pub mod faq;
+pub mod keep;
 pub mod metrics;
 pub mod pairs;
 pub mod photos;

@@ -165,10 +165,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-const SCAN_DIM: usize = 768;
+pub(super) const SCAN_DIM: usize = 768;
 const SPACE: &str = "bench";
 
-fn scan(library: &Arc<Library>, plan: &Plan, figures: &mut Figures) -> Result<(), SpeedError> {
+/// The collection that scans are measured on, with so many vectors.
+pub(super) fn filled(library: &Library, items: usize) -> Result<Arc<Collection>, SpeedError> {
     let new = NewCollection { name: name("scan"), kind: Kind::Faq, encoder: None, recipe: Recipe::Flat };
     let collection = library.create(&new)?;
     let dim = Dim::new(SCAN_DIM).expect("a constant above 0");
@@ -177,9 +178,13 @@ fn scan(library: &Arc<Library>, plan: &Plan, figures: &mut Figures) -> Result<()
         .store()
         .set_encoder(collection.id(), &"bench".parse().expect("a constant name"), &space)
         .map_err(LibraryError::from)?;
-    let mut random = Random(7);
-    fill(&collection, plan.items, dim, &mut random)?;
-    let query = random.unit(dim);
+    fill(&collection, items, dim, &mut Random(7))?;
+    Ok(collection)
+}
+
+fn scan(library: &Arc<Library>, plan: &Plan, figures: &mut Figures) -> Result<(), SpeedError> {
+    let collection = filled(library, plan.items)?;
+    let query = Random(9).unit(Dim::new(SCAN_DIM).expect("a constant above 0"));
     let snapshot = collection.snapshot();
     let times = (0..plan.rounds.max(1)).map(|_| {
         let begin = Instant::now();

@@ -17,7 +17,7 @@ pub use child::{SUBCOMMAND, child_main};
 pub use error::IndexError;
 pub use nearest::{By, Found, nearest};
 pub use recipe::{Recipe, RecipeError};
-pub use seal::About;
+pub use seal::{About, check_file};
 
 use crate::types::Score;
 

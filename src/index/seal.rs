@@ -64,18 +64,28 @@ pub(super) fn seal(path: &Path, about: &About) -> Result<(), IndexError> {
 /// # Errors
 /// `Missing`, `Damaged`, `Stale`, `Io`.
 pub(super) fn verify(path: &Path, wanted: &About) -> Result<(), IndexError> {
+    let is = check_file(path)?;
+    if is != *wanted {
+        return Err(IndexError::Stale {
+            path: path.to_owned(),
+            is: is.to_string(),
+            wanted: wanted.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Whether every byte of an index file is as it was sealed; what it is of.
+///
+/// # Errors
+/// `Missing`, `Damaged`, `Io`.
+pub fn check_file(path: &Path) -> Result<About, IndexError> {
     let file = File::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => IndexError::Missing { path: path.to_owned() },
         _ => IndexError::io(path, "opened")(source),
     })?;
     let is = read(file).map_err(IndexError::io(path, "read"))?;
-    match is {
-        Err(why) => Err(IndexError::Damaged { path: path.to_owned(), why: why.to_owned() }),
-        Ok(is) if is != *wanted => {
-            Err(IndexError::Stale { path: path.to_owned(), is: is.to_string(), wanted: wanted.to_string() })
-        }
-        Ok(_) => Ok(()),
-    }
+    is.map_err(|why| IndexError::Damaged { path: path.to_owned(), why: why.to_owned() })
 }
 
 /// What the seal says, or why it is none.

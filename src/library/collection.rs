@@ -14,7 +14,7 @@ use crate::index::Recipe;
 use crate::meter::{self, Stage};
 use crate::store::{
     Batch, CollectionId, CollectionRecord, Committed, Filter, Item, RootRecord, SpaceRecord, Store,
-    StoreError,
+    StoreError, View,
 };
 use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
 
@@ -24,9 +24,11 @@ pub struct Collection {
     id: CollectionId,
     name: CollectionName,
     kind: Kind,
-    snapshot: ArcSwap<Snapshot>,
+    pub(super) snapshot: ArcSwap<Snapshot>,
     /// Held from commit to the publishing of its snapshot, so that snapshots follow the order of commits.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
+    /// Held while dead rows are taken out, so that nobody copies the same rows twice.
+    pub(super) compacting: Mutex<()>,
 }
 
 /// What a person wants to know of a collection.
@@ -69,13 +71,14 @@ impl From<RootRecord> for RootInfo {
 
 impl Collection {
     pub(super) fn open(shared: Arc<Shared>, record: &CollectionRecord) -> Result<Self, LibraryError> {
-        let snapshot = look(&shared.store, record)?;
+        let snapshot = look(&shared.store, record.id)?;
         Ok(Self {
             id: record.id,
             name: record.name.clone(),
             kind: record.kind,
             snapshot: ArcSwap::from_pointee(snapshot),
             writing: Mutex::default(),
+            compacting: Mutex::default(),
             shared,
         })
     }
@@ -153,7 +156,7 @@ impl Collection {
     ) -> Result<(), LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
         change()?;
-        let snapshot = look(self.store(), &self.record()?)?;
+        let snapshot = look(self.store(), self.id)?;
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -232,10 +235,10 @@ impl Collection {
 }
 
 /// The snapshot of what the table tells now.
-fn look(store: &Store, record: &CollectionRecord) -> Result<Snapshot, LibraryError> {
-    let bound = record.encoder.clone().zip(record.space.clone());
-    let bound = bound.map(|(encoder, space)| Bound { encoder, space });
-    Ok(Snapshot::new(bound, store.segments(record.id)?, &store.live(record.id)?))
+fn look(store: &Store, id: CollectionId) -> Result<Snapshot, LibraryError> {
+    let View { record, segments, live } = store.view(id)?;
+    let bound = record.encoder.zip(record.space).map(|(encoder, space)| Bound { encoder, space });
+    Ok(Snapshot::new(bound, segments, &live))
 }
 
 /// An encoder's space as the store keeps it.

@@ -36,11 +36,15 @@ impl Collection {
         Ok(lacking)
     }
 
-    /// Seals what has grown and builds the recipe's index beside every segment that lacks one.
+    /// Seals what has grown and builds the recipe's index beside every segment that lacks one; above a quarter dead rows
+    /// it compacts first, so that no index is built over them.
     ///
     /// # Errors
     /// `recipe.too_few_rows` and what the building child reports; the collection is then searched flat.
     pub fn build_indexes(&self, tracker: &Tracker) -> Result<(), LibraryError> {
+        if self.wants_compaction() {
+            self.drop_dead_rows(tracker)?;
+        }
         let recipe = self.recipe()?;
         if recipe == Recipe::Flat || !index::faiss_usable() {
             self.publish(|now| Some(now.without_indexes()));

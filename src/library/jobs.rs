@@ -19,7 +19,7 @@ use crate::types::{Coded, CollectionName, Fault};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JobView {
     pub id: i64,
-    /// `index`, `upload`, `pull`, `rebuild` or `switch`.
+    /// `index`, `upload`, `pull`, `rebuild`, `switch` or `compact`.
     pub kind: String,
     pub collection: Option<CollectionName>,
     /// What it works on: a folder, a file, an encoder.

@@ -1,8 +1,11 @@
 //! A data folder, open: joins store, index and encoder into collections, with snapshots for readers and the job table.
 //! Knows nothing of HTTP or the terminal.
 
+mod backup;
+mod caches;
 mod choose;
 mod collection;
+mod compact;
 mod encoders;
 mod encoding;
 mod error;
@@ -23,9 +26,11 @@ use crate::config::{Config, Limits};
 use crate::encoder::{Catalog, Places};
 use crate::index::Recipe;
 use crate::photo;
-use crate::store::{self, Access, CollectionId, Store};
+use crate::store::{self, Access, CollectionId, JobId, Store};
 use crate::types::{CollectionName, EncoderName, Kind};
 
+pub use backup::backup;
+pub use caches::CacheCheck;
 pub use choose::Wanted;
 pub use collection::{Collection, CollectionInfo, RootInfo};
 pub use encoders::{Encoders, LoadedEncoder};
@@ -144,6 +149,34 @@ impl Library {
             self.rebuild_indexes(&collection)?;
         }
         Ok(collection)
+    }
+
+    /// Begins a compaction of every collection that has many dead rows: for a program that stays.
+    pub fn compact_where_worth_it(&self) -> Result<(), LibraryError> {
+        for name in self.names()? {
+            let collection = self.collection(&name)?;
+            if collection.wants_compaction() {
+                self.compact(&collection)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a collection's dead rows out as a job.
+    pub fn compact(&self, collection: &Arc<Collection>) -> Result<JobId, LibraryError> {
+        let job = store::NewJob {
+            kind: "compact".to_owned(),
+            collection: Some(collection.name().clone()),
+            title: collection.name().to_string(),
+            params: serde_json::Value::Null,
+        };
+        let collection = collection.clone();
+        self.jobs.start(Lane::Index, &job, move |tracker| match collection.compact(tracker) {
+            Ok(dropped) => {
+                Outcome::Done { report: serde_json::json!({"dropped": dropped}), rejects: Vec::new() }
+            }
+            Err(e) => Outcome::Failed(JobError::of(&e)),
+        })
     }
 
     /// Rebuilds lost index files as a job; searches are flat meanwhile.

@@ -69,13 +69,8 @@ impl Collection {
         self.shared.cache.join("thumbs").join(&name[..2]).join(format!("{name}.jpg"))
     }
 
-    /// Whole only if its own checksum, kept behind the picture, agrees.
     fn cached_thumbnail(&self, content: &ContentId) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.thumbnail_path(content)).ok()?;
-        let body = bytes.len().checked_sub(4)?;
-        let sum = u32::from_le_bytes(bytes[body..].try_into().ok()?);
-        bytes.truncate(body);
-        (crc32fast::hash(&bytes) == sum).then_some(bytes)
+        whole_thumbnail(fs::read(self.thumbnail_path(content)).ok()?)
     }
 
     /// A thumbnail that cannot be kept is made again next time.
@@ -92,6 +87,14 @@ impl Collection {
             tracing::debug!("thumbnail {} not kept: {e}", path.display());
         }
     }
+}
+
+/// The picture of a thumbnail's file: whole only if its own checksum, kept behind the picture, agrees.
+pub(super) fn whole_thumbnail(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let body = bytes.len().checked_sub(4)?;
+    let sum = u32::from_le_bytes(bytes[body..].try_into().ok()?);
+    bytes.truncate(body);
+    (crc32fast::hash(&bytes) == sum).then_some(bytes)
 }
 
 /// Words by which a photo's name, folders and tags find it.

@@ -19,6 +19,8 @@ pub enum Phase {
     Listing,
     /// Reading, encoding, storing; `done` and `total` are items.
     Indexing,
+    /// Copying live rows away from dead ones.
+    Compacting,
     /// Training and filling a Faiss index.
     BuildingIndex,
     Finished,

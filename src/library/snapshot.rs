@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fixedbitset::FixedBitSet;
 
 use crate::index::{self, Ann, By};
-use crate::store::{Committed, ItemId, LiveRow, Segment, SegmentId, SpaceRecord};
+use crate::store::{Committed, Compacted, ItemId, LiveRow, Segment, SegmentId, SpaceRecord, Waste};
 use crate::types::{Dim, EncoderName, Score, Vector};
 
 /// Whose vector a row is.
@@ -138,6 +138,15 @@ impl Snapshot {
         next
     }
 
+    /// The next snapshot: what a compaction took out is out, and the copies are in.
+    pub fn compacted(&self, done: &Compacted) -> Self {
+        let mut next = self.clone();
+        next.segments.retain(|view| !done.gone.contains(&view.segment.id()));
+        let copies = Self::new(None, done.segments.clone(), &done.rows);
+        next.segments.extend(copies.segments);
+        next
+    }
+
     /// The same snapshot with an index beside one of its segments; `None` if that segment is gone.
     pub fn with_index(&self, segment: SegmentId, ann: Arc<Ann>) -> Option<Self> {
         let mut next = self.clone();
@@ -193,6 +202,12 @@ impl Snapshot {
     /// Live rows.
     pub fn rows(&self) -> usize {
         self.segments.iter().map(|view| view.live.count_ones(..)).sum()
+    }
+
+    /// How many rows the segments hold, and how many of them are nobody's.
+    pub fn waste(&self) -> Waste {
+        let rows: u64 = self.segments().map(|segment| u64::from(segment.rows())).sum();
+        Waste { rows, dead: rows - self.rows() as u64 }
     }
 
     pub fn dim(&self) -> Option<Dim> {

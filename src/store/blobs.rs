@@ -108,7 +108,12 @@ impl Store {
 
     /// Where a blob lies, or would.
     pub fn blob_path(&self, id: &ContentId) -> PathBuf {
-        let hex = id.to_string();
-        self.data.join("blobs").join(&hex[..2]).join(&hex[2..])
+        path(&self.data, id)
     }
+}
+
+/// Where a blob of a data folder lies, or would.
+pub(super) fn path(data: &Path, id: &ContentId) -> PathBuf {
+    let hex = id.to_string();
+    data.join("blobs").join(&hex[..2]).join(&hex[2..])
 }

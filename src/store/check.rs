@@ -1,13 +1,39 @@
 //! Looks whether all is as it was written: the database, the checksum of every commit, the hash of every sealed segment.
 
+use std::io::ErrorKind;
+use std::sync::Mutex;
+
 use rusqlite::params;
 
 use super::segment::stride;
 use super::segments::{self, SegmentRow};
-use super::{Segment, Store, StoreError};
+use super::{Segment, Store, StoreError, backup, copying};
 
 impl Store {
-    /// Reads everything, and says what is wrong, one sentence each. Takes about a second for each gigabyte of vectors.
+    /// Looks at every uploaded original that an item has, and says what is wrong, one sentence each. Returns how many
+    /// there are, too.
+    pub fn check_blobs(&self) -> Result<(usize, Vec<String>), StoreError> {
+        let blobs = self.read(backup::blobs_of)?;
+        let wrong = Mutex::new(Vec::new());
+        copying::each(&blobs, |blob| {
+            let path = self.blob_path(blob);
+            let why = match copying::is_whole(&path, blob) {
+                Ok(true) => return Ok(()),
+                Ok(false) => "is not as it was uploaded".to_owned(),
+                Err(e) if e.kind() == ErrorKind::NotFound => "is gone".to_owned(),
+                Err(e) => format!("cannot be read ({e})"),
+            };
+            let line = format!("{}: {why}; upload this photo again, or restore a backup", path.display());
+            wrong.lock().expect("nothing panics while it holds this").push(line);
+            Ok(())
+        })?;
+        let mut wrong = wrong.into_inner().expect("nothing panics while it holds this");
+        wrong.sort();
+        Ok((blobs.len(), wrong))
+    }
+
+    /// Reads the database and every vector, and says what is wrong, one sentence each. Takes about a second for each
+    /// gigabyte of vectors.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
         let (mut wrong, rows) = self.read(|db| {
             let mut query = db.prepare("PRAGMA quick_check(20)")?;
@@ -22,7 +48,7 @@ impl Store {
         Ok(wrong)
     }
 
-    fn check_segment(&self, row: &SegmentRow, wrong: &mut Vec<String>) -> Result<(), StoreError> {
+    pub(super) fn check_segment(&self, row: &SegmentRow, wrong: &mut Vec<String>) -> Result<(), StoreError> {
         let segment = match self.map(row) {
             Ok(segment) => segment,
             Err(e) => {

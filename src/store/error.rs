@@ -34,6 +34,22 @@ pub enum StoreError {
     Io { path: PathBuf, source: io::Error },
     #[error("the database reports: {source}; check the disk and start again")]
     Database { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{path}: holds no backup; give the folder that `simile backup` filled")]
+    NoBackup { path: PathBuf },
+    #[error(
+        "{path}: is a backup of format {found}, this simile knows up to {known}; use the newer simile that made it"
+    )]
+    NewerBackup { path: PathBuf, found: u32, known: u32 },
+    #[error("{path}: this backup is damaged ({why}); use another one, nothing was restored")]
+    DamagedBackup { path: PathBuf, why: String },
+    #[error(
+        "{path}: has something in it that is no backup; give an empty folder, a new one, or an older backup"
+    )]
+    NotABackup { path: PathBuf },
+    #[error("{path}: another simile backs up into this folder; wait until it ends")]
+    BackupBusy { path: PathBuf },
+    #[error("{path}: is not empty; restore into a new folder with --data, then move it where you want it")]
+    NotEmpty { path: PathBuf },
     #[error("collection {name} exists already; choose another name")]
     Exists { name: CollectionName },
     #[error("collection number {id} is gone; list the collections")]
@@ -117,6 +133,12 @@ impl Coded for StoreError {
             Self::Damaged { .. } => "store.damaged",
             Self::Io { .. } => "store.io",
             Self::Database { .. } => "store.database",
+            Self::NoBackup { .. } => "backup.none",
+            Self::NewerBackup { .. } => "backup.newer_version",
+            Self::DamagedBackup { .. } => "backup.damaged",
+            Self::NotABackup { .. } => "backup.other_folder",
+            Self::BackupBusy { .. } => "backup.busy",
+            Self::NotEmpty { .. } => "restore.not_empty",
             Self::Exists { .. } => "collection.exists",
             Self::NoCollection { .. } => "collection.unknown",
             Self::NoJob { .. } => "job.unknown",
@@ -136,10 +158,13 @@ impl Coded for StoreError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Absent { .. } | Self::NoCollection { .. } | Self::NoJob { .. } => Fault::NotFound,
-            Self::Locked { .. } => Fault::Busy,
+            Self::Absent { .. } | Self::NoCollection { .. } | Self::NoJob { .. } | Self::NoBackup { .. } => {
+                Fault::NotFound
+            }
+            Self::Locked { .. } | Self::BackupBusy { .. } => Fault::Busy,
             Self::ReadOnly { .. } | Self::OpenedForReading => Fault::Forbidden,
             Self::NewerVersion { .. }
+            | Self::NewerBackup { .. }
             | Self::OlderVersion { .. }
             | Self::NoSpace { .. }
             | Self::NotEncoded { .. } => Fault::Unavailable,
@@ -148,11 +173,14 @@ impl Coded for StoreError {
             | Self::SameSpace { .. }
             | Self::Switching { .. }
             | Self::NoSwitch
-            | Self::SwitchLacks { .. } => Fault::Conflict,
+            | Self::SwitchLacks { .. }
+            | Self::NotABackup { .. }
+            | Self::NotEmpty { .. } => Fault::Conflict,
             Self::WrongDim { .. } | Self::SpaceId { .. } => Fault::Input,
             Self::TooManyParts { .. } => Fault::TooLarge,
             Self::Full { .. }
             | Self::Damaged { .. }
+            | Self::DamagedBackup { .. }
             | Self::Io { .. }
             | Self::Database { .. }
             | Self::NoSegment { .. } => Fault::Internal,

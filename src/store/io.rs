@@ -41,6 +41,18 @@ pub(super) struct Io {
 type Done = Result<(), StoreError>;
 
 impl Io {
+    /// The same way to another folder, of which nothing is known to be durable.
+    pub(super) fn elsewhere(&self) -> Self {
+        let mut other = self.clone();
+        other.durable = Arc::default();
+        other
+    }
+
+    #[cfg(test)]
+    pub(super) fn hooked(hook: Hook) -> Self {
+        Self { hook: Some(hook), ..Self::default() }
+    }
+
     fn step(&self, path: &Path, op: &Op<'_>, act: impl FnOnce() -> io::Result<()>) -> Done {
         self.seen(op).and_then(|()| act()).map_err(|e| StoreError::io(path, e))
     }

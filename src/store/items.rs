@@ -210,16 +210,21 @@ impl Store {
         })
     }
 
-    /// What is known of the files of a root.
+    /// What is known of the files of a root; of an item that has lost a vector nothing but its key, so that it is encoded
+    /// again.
     pub fn stamps(&self, collection: CollectionId, root: RootId) -> Result<Stamps, StoreError> {
         self.read(|db| {
             let mut query = db.prepare_cached(
-                "SELECT key, size, mtime_ns, inode, content FROM items WHERE root = ? AND collection = ?",
+                "SELECT key, size, mtime_ns, inode, content, EXISTS
+                 (SELECT 1 FROM parts p WHERE p.item = items.id AND p.lost = 1)
+                 FROM items WHERE root = ? AND collection = ?",
             )?;
             let mut rows = query.query([root.0, collection.0])?;
             let mut out = HashMap::new();
             while let Some(row) = rows.next()? {
-                out.insert(key_of(row, 0)?, (stamp_of(row, 1)?, content_of(row, 4)?));
+                let lost: bool = row.get(5)?;
+                let known = if lost { (None, None) } else { (stamp_of(row, 1)?, content_of(row, 4)?) };
+                out.insert(key_of(row, 0)?, known);
             }
             Ok(out)
         })

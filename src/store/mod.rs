@@ -4,10 +4,13 @@
 //! A write puts vectors into a segment and syncs it, then commits the transaction that names them: that commit is the
 //! acknowledgement. Reads go through connections of their own and never wait for a write.
 
+mod backup;
 mod blobs;
 mod change;
 mod check;
 mod collections;
+mod compact;
+mod copying;
 mod error;
 mod filter;
 mod io;
@@ -15,10 +18,13 @@ mod items;
 mod jobs;
 mod local_key;
 mod lock;
+mod manifest;
 #[allow(unsafe_code)]
 mod map;
 mod paths;
 mod recover;
+mod restore;
+mod retire;
 mod room;
 mod route;
 mod schema;
@@ -36,23 +42,28 @@ use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use backup::{BackupReport, backup};
 pub use blobs::ContentId;
 pub use collections::{
     CollectionId, CollectionRecord, NewCollection, RootId, RootKind, RootRecord, SpaceRecord,
 };
+pub use compact::{Compacted, Compaction, Waste};
 pub use error::StoreError;
 pub use filter::Filter;
 pub use items::{Body, Item, ItemId, PartId, PartRecord, Place, Stamp, Stamps};
 pub use jobs::{JobId, JobRecord, JobState, NewJob, Reject};
 pub use lock::{Hint, holder};
 pub use paths::{path_of_text, text_of_path};
+pub use restore::{RestoreReport, restore};
 pub use room::{free_bytes, used_bytes};
 pub use segment::{Segment, SegmentId};
+pub use segments::View;
 pub use switch::SwitchRecord;
 pub use vectors::{Batch, Committed, InSpace, LiveRow, NewItem, NewPart};
 
 use io::Io;
 use lock::Lock;
+use retire::Retired;
 use segments::Maps;
 use vectors::Growing;
 
@@ -72,6 +83,7 @@ pub struct Store {
     data: PathBuf,
     io: Io,
     maps: Maps,
+    retired: Retired,
     // Dropped in this order: readers, the writer, then the lock.
     readers: Readers,
     writer: Option<Mutex<Writer>>,
@@ -116,8 +128,8 @@ impl Store {
             }
         };
         let readers = Readers::open(db)?;
-        let (data, maps) = (data.to_owned(), Maps::default());
-        Ok(Self { data, io, maps, readers, writer, lock, segment_bytes: SEGMENT_BYTES })
+        let (data, maps, retired) = (data.to_owned(), Maps::default(), Retired::default());
+        Ok(Self { data, io, maps, retired, readers, writer, lock, segment_bytes: SEGMENT_BYTES })
     }
 
     /// The folder it lies in.

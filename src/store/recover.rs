@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 
 use super::collections::space_of;
 use super::io::Io;
+use super::retire::Hold;
 use super::segment::{Segment, check_header, length, stride, whole_rows};
 use super::segments::{self, SegmentRow};
 use super::{SegmentId, StoreError, now};
@@ -23,9 +24,14 @@ pub(super) fn run(data: &Path, conn: &mut Connection, io: &Io) -> Result<(), Sto
         check_segment(row, &row.path(data), conn, io)?;
     }
     let named: HashSet<SegmentId> = rows.iter().map(|row| row.id).collect();
+    // Also makes the file that a backup holds on to; while one does, files stay for the next open.
+    let alone = Hold::alone(data);
     for path in segment_files(&data.join("vectors")) {
-        if id_of_file(&path).is_some_and(|id| !named.contains(&id)) {
-            tracing::debug!("{}: of a commit that never was, or of a dropped collection", path.display());
+        if alone.is_some() && id_of_file(&path).is_some_and(|id| !named.contains(&id)) {
+            tracing::debug!(
+                "{}: of a commit that never was, a dropped collection, or before a compaction",
+                path.display()
+            );
             io.remove(&path)?;
         }
     }

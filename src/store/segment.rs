@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 
@@ -40,6 +41,8 @@ pub struct Segment {
     sealed: bool,
     path: PathBuf,
     map: Map,
+    /// Shared by all mappings of this segment, shorter ones of older snapshots too.
+    held: Arc<()>,
 }
 
 impl Segment {
@@ -89,6 +92,7 @@ impl Segment {
         dim: Dim,
         committed: u32,
         sealed: bool,
+        held: Arc<()>,
     ) -> Result<Self, StoreError> {
         let file = File::open(&path).map_err(|e| StoreError::io(&path, e))?;
         let len = file.metadata().map_err(|e| StoreError::io(&path, e))?.len();
@@ -100,7 +104,16 @@ impl Segment {
         }
         let map = Map::open(&file, mapped).map_err(|e| StoreError::io(&path, e))?;
         check_header(map.bytes(), id, dim).map_err(|why| StoreError::damaged(&path, why))?;
-        Ok(Self { id, dim, rows, sealed, path, map })
+        Ok(Self { id, dim, rows, sealed, path, map, held })
+    }
+
+    /// Ends with the last mapping.
+    pub(super) fn holders(&self) -> Weak<()> {
+        Arc::downgrade(&self.held)
+    }
+
+    pub(super) fn held(&self) -> Arc<()> {
+        self.held.clone()
     }
 
     pub(super) fn mapped(&self) -> &[u8] {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::collections::space_of;
+use super::collections::{self, CollectionRecord, space_of};
 use super::items::part_of;
 use super::segment::length;
 use super::{
@@ -59,9 +59,21 @@ pub(super) fn select(
     Ok(out)
 }
 
-fn current(db: &Connection, collection: CollectionId) -> Result<Vec<SegmentRow>, StoreError> {
+/// The segments of a collection's space.
+pub(super) fn current(db: &Connection, collection: CollectionId) -> Result<Vec<SegmentRow>, StoreError> {
     let space = space_of(db, collection)?;
     select(db, "WHERE g.collection = ? AND g.space = ?", params![collection.0, space])
+}
+
+/// The live rows of a segment below the row `held`.
+fn live_of(db: &Connection, row: &SegmentRow, held: u32, out: &mut Vec<LiveRow>) -> Result<(), StoreError> {
+    let sql = "SELECT row, item, part FROM vectors WHERE segment = ? AND row < ? ORDER BY row";
+    let mut query = db.prepare_cached(sql)?;
+    let mut found = query.query(params![row.num, held])?;
+    while let Some(v) = found.next()? {
+        out.push(LiveRow { segment: row.id, row: v.get(0)?, item: ItemId(v.get(1)?), part: v.get(2)? });
+    }
+    Ok(())
 }
 
 /// The folder of the segments of a space.
@@ -80,6 +92,15 @@ impl SegmentRow {
     }
 }
 
+/// What belongs together of a collection.
+pub struct View {
+    /// Which space is searched, among others.
+    pub record: CollectionRecord,
+    /// Of that space, oldest first.
+    pub segments: Vec<Arc<Segment>>,
+    pub live: Vec<LiveRow>,
+}
+
 /// The newest mapping of each segment.
 #[derive(Default)]
 pub(super) struct Maps {
@@ -96,12 +117,13 @@ impl Maps {
                 return Ok(known.clone());
             }
         }
-        let mapped = Arc::new(Segment::open(row.path(data), row.id, row.dim, row.rows, row.sealed)?);
+        let held = maps.get(&row.id).map(|known| known.held()).unwrap_or_default();
+        let mapped = Arc::new(Segment::open(row.path(data), row.id, row.dim, row.rows, row.sealed, held)?);
         maps.insert(row.id, mapped.clone());
         Ok(mapped)
     }
 
-    fn forget(&self, ids: impl IntoIterator<Item = SegmentId>) {
+    pub(super) fn forget(&self, ids: impl IntoIterator<Item = SegmentId>) {
         let mut maps = self.by_id.lock().expect("nothing panics while it holds this");
         for id in ids {
             maps.remove(&id);
@@ -110,6 +132,45 @@ impl Maps {
 }
 
 impl Store {
+    /// A collection, the segments of its space and their live rows, of one moment: a compaction or a switch by this or
+    /// another process changes them together.
+    pub fn view(&self, collection: CollectionId) -> Result<View, StoreError> {
+        const TRIES: u32 = 20;
+        for _ in 1..TRIES {
+            if let Some(view) = self.try_view(collection)? {
+                return Ok(view);
+            }
+        }
+        // Then some file is gone that is named: its parts are lost.
+        let record = self.read(|db| collections::by_id(db, collection))?;
+        Ok(View { record, segments: self.segments(collection)?, live: self.live(collection)? })
+    }
+
+    /// `None`: a file went between reading the table and mapping it, because a compaction took its rows elsewhere.
+    fn try_view(&self, collection: CollectionId) -> Result<Option<View>, StoreError> {
+        let (record, rows, live) = self.read(|db| {
+            let (record, rows) = (collections::by_id(db, collection)?, current(db, collection)?);
+            let mut live = Vec::new();
+            for row in &rows {
+                live_of(db, row, row.rows, &mut live)?;
+            }
+            Ok((record, rows, live))
+        })?;
+        let mut segments = Vec::new();
+        for row in &rows {
+            match self.maps.get(row, &self.data) {
+                Ok(segment) => segments.push(segment),
+                Err(_) if !self.still_named(row)? => return Ok(None),
+                Err(e) => tracing::warn!("its vectors are left out of searches: {e}"),
+            }
+        }
+        Ok(Some(View { record, segments, live }))
+    }
+
+    fn still_named(&self, row: &SegmentRow) -> Result<bool, StoreError> {
+        self.read(|db| Ok(!select(db, "WHERE g.uuid = ?", [row.id.0.as_bytes()])?.is_empty()))
+    }
+
     /// The segments of a collection's space, mapped, oldest first. One whose file is gone or damaged is left out with a
     /// warning; its parts are among `lost_vectors`.
     pub fn segments(&self, collection: CollectionId) -> Result<Vec<Arc<Segment>>, StoreError> {
@@ -127,11 +188,6 @@ impl Store {
         }
     }
 
-    /// Drops the mappings of segments that are gone; those that searches hold stay good.
-    pub(super) fn forget(&self, ids: impl IntoIterator<Item = SegmentId>) {
-        self.maps.forget(ids);
-    }
-
     pub(super) fn map(&self, row: &SegmentRow) -> Result<Arc<Segment>, StoreError> {
         self.maps.get(row, &self.data)
     }
@@ -142,18 +198,7 @@ impl Store {
             let mut out = Vec::new();
             for row in current(db, collection)? {
                 let held = self.try_map(&row).map_or(0, |segment| segment.rows());
-                let mut query = db.prepare_cached(
-                    "SELECT row, item, part FROM vectors WHERE segment = ? AND row < ? ORDER BY row",
-                )?;
-                let mut found = query.query(params![row.num, held])?;
-                while let Some(v) = found.next()? {
-                    out.push(LiveRow {
-                        segment: row.id,
-                        row: v.get(0)?,
-                        item: ItemId(v.get(1)?),
-                        part: v.get(2)?,
-                    });
-                }
+                live_of(db, &row, held, &mut out)?;
             }
             Ok(out)
         })
@@ -240,14 +285,11 @@ impl Store {
     pub(super) fn forget_segments(&self, collection: CollectionId) -> Result<(), StoreError> {
         self.writer()?.growing.retain(|(owner, _), _| *owner != collection);
         let folder = self.data.join("vectors").join(collection.0.to_string());
-        let mut ids = Vec::new();
         for path in super::recover::segment_files(&folder) {
-            if let Err(e) = self.io.remove(&path) {
-                tracing::warn!("left for the next start: {e}");
-            }
-            ids.extend(super::recover::id_of_file(&path));
+            self.maps.forget(super::recover::id_of_file(&path));
+            self.retire_file(path);
         }
-        self.maps.forget(ids);
+        self.sweep();
         Ok(())
     }
 }

@@ -147,11 +147,10 @@ impl Store {
     fn clear(&self, writer: &mut Writer, id: CollectionId, space: &str, garbage: &[segments::SegmentRow]) {
         writer.growing.remove(&(id, space.to_owned()));
         for row in garbage {
-            if let Err(e) = self.io.remove(&row.path(&self.data)) {
-                tracing::warn!("left for the next start: {e}");
-            }
+            self.maps.forget([row.id]);
+            self.retire_file(row.path(&self.data));
         }
-        self.forget(garbage.iter().map(|row| row.id));
+        self.sweep();
     }
 }
 

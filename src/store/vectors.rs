@@ -194,6 +194,7 @@ impl Store {
         for appended in appended.iter().filter(|a| spaces.is_now(&a.segment.space)) {
             committed.segments.push(self.map(&appended.segment)?);
         }
+        self.sweep();
         Ok(committed)
     }
 

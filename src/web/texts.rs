@@ -160,6 +160,7 @@ texts! {
     job_pull = "Getting an encoder" | "获取编码器";
     job_switch = "Switching the encoder" | "切换编码器";
     job_rebuild = "Rebuilding an index" | "重建索引";
+    job_compact = "Compacting" | "整理空间";
     job_into(what, collection) = "{what}: {collection}" | "{what}：{collection}";
     state_queued = "in line" | "排队中";
     state_running = "running" | "进行中";
@@ -174,6 +175,7 @@ texts! {
     phase_loading = "loading the encoder" | "正在载入编码器";
     phase_listing = "listing files" | "正在列出文件";
     phase_indexing = "indexing" | "正在索引";
+    phase_compacting = "taking out what was deleted" | "正在清理已删除的数据";
     phase_building = "building the index" | "正在建立索引";
     phase_finished = "finished" | "已结束";
     of(done, total) = "{done} of {total}" | "{done} / {total}";

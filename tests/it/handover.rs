@@ -31,7 +31,7 @@ impl Server {
         Self { child: Some(child), address: told["address"].as_str().unwrap().to_owned() }
     }
 
-    fn send(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub fn send(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let head = format!(

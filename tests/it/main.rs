@@ -14,6 +14,7 @@ mod hub;
 mod index;
 mod interrupt;
 mod journey;
+mod keep;
 mod limits;
 mod operator;
 mod paths;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::super::io::{Hook, Op};
+use super::switch::{begin, expected_wide, fill_all, in_both, wide_vector};
 use super::*;
-use crate::types::Coded;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -146,132 +146,211 @@ fn write(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 
 type Model = BTreeMap<String, (u32, u32)>;
 
+/// What was acknowledged.
+#[derive(Clone, Default)]
+struct Truth {
+    model: Model,
+    blobs: BTreeSet<ContentId>,
+    /// The collection has been switched to the other space.
+    wide: bool,
+}
+
+impl Truth {
+    fn seen(&self) -> BTreeMap<String, (String, Vec<Vec<f32>>)> {
+        if self.wide { expected_wide(&self.model) } else { expected(&self.model) }
+    }
+}
+
 struct Run {
     steps: Vec<Step>,
     /// The database before the first step and behind the last.
     last: Vec<(PathBuf, Vec<u8>)>,
     /// How many steps were done at each acknowledgement, and what was true then.
-    acknowledged: Vec<(usize, Model, BTreeSet<ContentId>)>,
+    acknowledged: Vec<(usize, Truth)>,
     id: CollectionId,
 }
 
-/// Commits that add, replace, delete, fill segments and seal them; and two blobs.
-fn record() -> Run {
+/// Chances from a seed, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as u32) % n
+    }
+}
+
+/// A run of changes while it is recorded.
+struct Running {
+    store: Store,
+    id: CollectionId,
+    steps: Arc<Mutex<Vec<Step>>>,
+    truth: Truth,
+    acknowledged: Vec<(usize, Truth)>,
+    dice: Dice,
+    seed: u32,
+}
+
+impl Running {
+    fn acknowledge(&mut self) {
+        let done = self.steps.lock().unwrap().len();
+        self.acknowledged.push((done, self.truth.clone()));
+    }
+
+    /// Adds or replaces up to three items, and deletes up to two.
+    fn change(&mut self) {
+        let mut batch = Batch::default();
+        for _ in 0..self.dice.below(3) {
+            let name = format!("k{}", self.dice.below(8));
+            batch.deletes.push(key(&name));
+            self.truth.model.remove(&name);
+        }
+        for _ in 0..=self.dice.below(3) {
+            self.seed += 10;
+            let (name, parts) = (format!("k{}", self.dice.below(8)), self.dice.below(4));
+            batch.upserts.push(in_both(&name, self.seed, parts));
+            self.truth.model.insert(name, (self.seed, parts));
+        }
+        self.store.commit(self.id, &batch).unwrap();
+        self.acknowledge();
+    }
+
+    /// The same items once more.
+    fn import_again(&mut self) {
+        let again =
+            self.truth.model.iter().map(|(name, &(seed, parts))| in_both(name, seed, parts)).collect();
+        self.store.commit(self.id, &upsert(again)).unwrap();
+        self.acknowledge();
+    }
+
+    fn seal(&mut self) {
+        if let Some(last) = self.store.segments(self.id).unwrap().pop() {
+            self.store.seal(last.id()).unwrap();
+        }
+    }
+
+    /// Sometimes with a commit between copying and swapping, sometimes never swapped.
+    fn compact(&mut self) {
+        let Some(copies) = self.store.compact(self.id).unwrap() else { return };
+        let how = self.dice.below(3);
+        if how == 0 {
+            self.change();
+        }
+        if how < 2 {
+            self.store.install(copies).unwrap().unwrap();
+            self.store.sweep();
+        }
+        self.acknowledge();
+    }
+
+    /// Fills the other space beside, with a commit meanwhile, and swaps; or gives up. A second time there is nothing to do.
+    fn switch(&mut self) {
+        if self.truth.wide {
+            return;
+        }
+        begin(&self.store, self.id).unwrap();
+        if self.dice.below(2) == 0 {
+            self.change();
+        }
+        fill_all(&self.store, self.id);
+        if self.dice.below(4) == 0 {
+            assert!(self.store.cancel_switch(self.id).unwrap());
+        } else {
+            self.store.swap(self.id).unwrap();
+            self.truth.wide = true;
+        }
+        self.acknowledge();
+    }
+
+    fn blob(&mut self) {
+        self.seed += 1;
+        let blob = self.store.put_blob(format!("blob {}", self.seed).as_bytes()).unwrap();
+        self.truth.blobs.insert(blob);
+        self.acknowledge();
+    }
+}
+
+/// A random sequence of everything that writes.
+fn record(seed: u64) -> Run {
     let data = folder();
     let steps = Arc::new(Mutex::new(Vec::new()));
     let mut store = Store::open(data.path(), Access::Write).unwrap();
     let id = collection(&store);
     store.io.hook = Some(recorder(data.path().to_owned(), steps.clone()));
     store.segment_bytes = Segment::HEADER_BYTES + 60;
-    let (mut model, mut blobs) = (Model::new(), BTreeSet::new());
-    let mut acknowledged = vec![(0, model.clone(), blobs.clone())];
-    for round in 0..5u32 {
-        let a = [("a", round * 10, 2), (["b", "c"][round as usize % 2], round * 10 + 5, 1)];
-        let mut batch = upsert(a.map(|(k, seed, parts)| entry(k, seed, parts)).to_vec());
-        if round == 3 {
-            batch.deletes.push(key("b"));
-            model.remove("b");
-        }
-        model.extend(a.map(|(k, seed, parts)| (k.to_owned(), (seed, parts))));
-        store.commit(id, &batch).unwrap();
-        acknowledged.push((steps.lock().unwrap().len(), model.clone(), blobs.clone()));
-        if round % 4 == 0 {
-            blobs.insert(store.put_blob(format!("blob {round}").as_bytes()).unwrap());
-            acknowledged.push((steps.lock().unwrap().len(), model.clone(), blobs.clone()));
+    let (truth, dice) = (Truth::default(), Dice(seed));
+    let mut run = Running { store, id, steps, truth, acknowledged: Vec::new(), dice, seed: 0 };
+    run.acknowledge();
+    run.change();
+    for _ in 0..9 {
+        match run.dice.below(10) {
+            0..3 => run.change(),
+            3 => run.import_again(),
+            4 => run.seal(),
+            5..8 => run.compact(),
+            8 => run.switch(),
+            _ => run.blob(),
         }
     }
-    store.seal(store.segments(id).unwrap().pop().unwrap().id()).unwrap();
     let last = database(data.path());
-    let steps = steps.lock().unwrap().clone();
-    Run { steps, last, acknowledged, id }
+    let steps = run.steps.lock().unwrap().clone();
+    Run { steps, last, acknowledged: run.acknowledged, id }
 }
+
+/// Every sequence is cut at every step, three ways.
+const SEQUENCES: u64 = 5;
 
 #[test]
 fn after_any_crash_all_that_was_acknowledged_is_there() {
-    let run = record();
-    for done in 0..=run.steps.len() {
-        let mut disk = Disk::default();
-        run.steps[..done].iter().for_each(|step| disk.apply(step));
-        let later = run.steps[done..].iter().find_map(|step| match step {
-            Step::Commit(files) => Some(files),
-            _ => None,
-        });
-        for keeps in [Keeps::All, Keeps::Synced, Keeps::Halves] {
-            let data = folder();
-            for (path, bytes) in later.unwrap_or(&run.last) {
-                fs::write(data.path().join(path), bytes).unwrap();
+    let (mut removed, mut switched, mut cuts) = (0, 0, 0);
+    for seed in 0..SEQUENCES {
+        let run = record(seed);
+        removed += run.steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
+        switched += usize::from(run.acknowledged.last().is_some_and(|(_, truth)| truth.wide));
+        cuts += 3 * (run.steps.len() + 1);
+        for done in 0..=run.steps.len() {
+            let mut disk = Disk::default();
+            run.steps[..done].iter().for_each(|step| disk.apply(step));
+            let later = run.steps[done..].iter().find_map(|step| match step {
+                Step::Commit(files) => Some(files),
+                _ => None,
+            });
+            for keeps in [Keeps::All, Keeps::Synced, Keeps::Halves] {
+                let data = folder();
+                for (path, bytes) in later.unwrap_or(&run.last) {
+                    fs::write(data.path().join(path), bytes).unwrap();
+                }
+                disk.lay_out(keeps, data.path());
+                check(&run, done, data.path(), &format!("sequence {seed}, {keeps:?} after step {done}"));
             }
-            disk.lay_out(keeps, data.path());
-            check(&run, done, data.path(), &format!("{keeps:?} after step {done}"));
         }
     }
+    println!("{cuts} cuts in {SEQUENCES} sequences; {removed} files removed, {switched} switched");
+    assert!(removed > 3 && switched > 1, "the sequences compact and switch, too");
 }
 
 fn check(run: &Run, done: usize, data: &Path, what: &str) {
-    let before = run.acknowledged.iter().rev().find(|(at, ..)| *at <= done).unwrap();
+    let (_, before) = run.acknowledged.iter().rev().find(|(at, _)| *at <= done).unwrap();
     // A commit that was not acknowledged yet may have come true, whole.
-    let after = run.acknowledged.iter().find(|(at, ..)| *at > done).unwrap_or(before);
+    let after = run.acknowledged.iter().find(|(at, _)| *at > done).map_or(before, |(_, truth)| truth);
     for access in [Access::Read, Access::Write] {
         let store = Store::open(data, access).unwrap();
         let found = seen(&store, run.id);
-        assert!(found == expected(&before.1) || found == expected(&after.1), "{what}: {found:?}");
+        assert!(found == before.seen() || found == after.seen(), "{what}: {found:?}");
         assert!(store.lost_vectors(run.id).unwrap().is_empty(), "{what}");
-        for blob in &before.2 {
+        for blob in &before.blobs {
             let bytes = fs::read(store.blob_path(blob)).unwrap();
             assert_eq!(ContentId::of(&bytes), *blob, "{what}");
+        }
+        if access == Access::Write {
+            assert_eq!(store.check().unwrap(), [""; 0], "{what}");
+            assert_eq!(super::compact::files(data), super::compact::named(&store), "{what}");
         }
     }
     // And it goes on from there.
     let store = Store::open(data, Access::Write).unwrap();
-    store.commit(run.id, &upsert(vec![entry("next", 500, 1)])).unwrap();
-    assert_eq!(seen(&store, run.id)["next"].1, [vector(500).into_inner()], "{what}");
+    store.commit(run.id, &upsert(vec![in_both("next", 500, 1)])).unwrap();
+    let next = &seen(&store, run.id)["next"].1;
+    assert!(*next == [vector(500).into_inner()] || *next == [wide_vector(500).into_inner()], "{what}");
     assert!(fs::read_dir(data.join("blobs/tmp")).map_or(0, Iterator::count) == 0, "{what}");
-}
-
-/// Fails the step of that number, once.
-fn failing(at: usize) -> (Hook, Arc<Mutex<usize>>) {
-    let count = Arc::new(Mutex::new(0));
-    let counted = count.clone();
-    let hook: Hook = Arc::new(move |_| {
-        let mut n = counted.lock().unwrap();
-        *n += 1;
-        if *n == at + 1 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    });
-    (hook, count)
-}
-
-#[test]
-fn a_full_disk_at_any_step_leaves_what_was_there() {
-    for first in [true, false] {
-        for at in 0.. {
-            let data = folder();
-            let (mut store, id) = fresh(data.path());
-            store.segment_bytes = Segment::HEADER_BYTES + 60;
-            let mut model = Model::new();
-            if !first {
-                store.commit(id, &upsert(vec![entry("a", 1, 2), entry("b", 5, 1)])).unwrap();
-                model = BTreeMap::from([("a".into(), (1, 2)), ("b".into(), (5, 1))]);
-            }
-            let (hook, count) = failing(at);
-            store.io.hook = Some(hook);
-            let batch = Batch { upserts: vec![entry("a", 20, 3)], deletes: vec![key("b")] };
-            let outcome = store.commit(id, &batch);
-            store.io.hook = None;
-            if *count.lock().unwrap() <= at {
-                outcome.unwrap();
-                break;
-            }
-            assert_eq!(outcome.unwrap_err().code(), "store.full");
-            assert_eq!(seen(&store, id), expected(&model), "step {at}");
-            // Some space is free again.
-            store.commit(id, &batch).unwrap();
-            store.commit(id, &upsert(vec![entry("c", 30, 1)])).unwrap();
-            let model = BTreeMap::from([("a".into(), (20, 3)), ("c".into(), (30, 1))]);
-            assert_eq!(seen(&store, id), expected(&model), "step {at}");
-            drop(store);
-            let store = Store::open(data.path(), Access::Write).unwrap();
-            assert_eq!(seen(&store, id), expected(&model), "step {at}");
-            assert!(store.lost_vectors(id).unwrap().is_empty());
-        }
-    }
 }

@@ -1,6 +1,9 @@
 //! The store as a whole, on real folders.
 
+mod backup;
+mod compact;
 mod crash;
+mod inject;
 mod model;
 mod odd;
 mod switch;

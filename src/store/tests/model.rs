@@ -8,6 +8,7 @@ use super::*;
 enum Step {
     Commit { upserts: Vec<(u8, u32, Vec<u8>)>, deletes: Vec<u8> },
     Seal,
+    Compact,
     Reopen,
 }
 
@@ -17,6 +18,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => commit.prop_map(|(upserts, deletes)| Step::Commit { upserts, deletes }),
         1 => Just(Step::Seal),
+        2 => Just(Step::Compact),
         1 => Just(Step::Reopen),
     ]
 }
@@ -115,6 +117,7 @@ proptest! {
                         prop_assert_eq!(store.check_seal(segment.id()).unwrap(), Some(true));
                     }
                 }
+                Step::Compact => drop(super::compact::compact(&store, id)),
                 Step::Reopen => {
                     drop(store);
                     store = Store::open(data.path(), Access::Write).unwrap();

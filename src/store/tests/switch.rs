@@ -22,20 +22,33 @@ pub fn in_both(text: &str, seed: u32, parts: u32) -> NewItem {
 
 /// Fills what is lacking beside with what `in_both` would have brought.
 pub fn fill_all(store: &Store, id: CollectionId) {
-    let lacking = store.lacking_beside(id).unwrap().into_iter().map(|part| {
+    try_fill_all(store, id).unwrap();
+}
+
+pub fn try_fill_all(store: &Store, id: CollectionId) -> Result<(), StoreError> {
+    let lacking = store.lacking_beside(id)?.into_iter().map(|part| {
         let item = store.items(&[part.item]).unwrap().remove(0);
         let Body::Faq { question, .. } = item.body else { panic!("an FAQ") };
         let seed: u32 = question.rsplit(' ').next().unwrap().parse().unwrap();
         (part, wide_vector(seed + u32::from(part.part)))
     });
-    store.fill_beside(id, &wider().id, &lacking.collect::<Vec<_>>()).unwrap();
+    store.fill_beside(id, &wider().id, &lacking.collect::<Vec<_>>()).map(drop)
+}
+
+/// What `seen` shows of entries made by `in_both`, in the wider space.
+pub fn expected_wide(model: &BTreeMap<String, (u32, u32)>) -> BTreeMap<String, (String, Vec<Vec<f32>>)> {
+    let wide = |&(seed, parts): &(u32, u32)| {
+        let vectors = (0..parts).map(|i| wide_vector(seed + i).into_inner()).collect();
+        (format!("question {seed}"), vectors)
+    };
+    model.iter().map(|(key, made)| (key.clone(), wide(made))).collect()
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, StoreError>) -> &'static str {
     result.unwrap_err().code()
 }
 
-fn begin(store: &Store, id: CollectionId) -> Result<SwitchRecord, StoreError> {
+pub fn begin(store: &Store, id: CollectionId) -> Result<SwitchRecord, StoreError> {
     store.begin_switch(id, &"zh".parse().unwrap(), &wider(), Some(b"table"))
 }
 
@@ -81,11 +94,7 @@ fn a_space_is_filled_beside_the_other_and_takes_its_place() {
 
     let record = store.collection(&"faq".parse().unwrap()).unwrap().unwrap();
     assert_eq!((record.space, record.encoder.unwrap().as_str()), (Some(wider()), "zh"));
-    let wide = |&(seed, parts): &(u32, u32)| {
-        let vectors = (0..parts).map(|i| wide_vector(seed + i).into_inner()).collect();
-        (format!("question {seed}"), vectors)
-    };
-    let now: BTreeMap<String, _> = model.iter().map(|(key, made)| (key.clone(), wide(made))).collect();
+    let now = expected_wide(&model);
     for store in [&store, &reader] {
         assert_eq!(seen(store, id), now);
         assert_eq!(store.switch(id).unwrap(), None);

@@ -138,3 +138,13 @@ pub async fn index(
         .await?;
     Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
 }
+
+/// `POST /collections/{c}/compact`
+pub async fn compact(
+    State(app): State<App>,
+    Path(c): Path<String>,
+) -> Result<(StatusCode, Answer<Value>), Problem> {
+    let name: CollectionName = c.parse()?;
+    let job = app.work(move |app| app.library().compact(&app.library().collection(&name)?)).await?;
+    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+}

@@ -25,6 +25,7 @@ pub fn quick() -> Router<App> {
         )
         .route("/collections/{c}/index", post(collections::index))
         .route("/collections/{c}/switch", get(switch::get).post(switch::start).delete(switch::cancel))
+        .route("/collections/{c}/compact", post(collections::compact))
         .route("/collections/{c}/search", post(search::search))
         .route("/collections/{c}/ask", post(search::ask))
         .route("/collections/{c}/items", get(items::list))

@@ -185,6 +185,7 @@ fn headline(view: &JobView, l: Lang) -> String {
         "pull" => l.job_pull(),
         "rebuild" => l.job_rebuild(),
         "switch" => l.job_switch(),
+        "compact" => l.job_compact(),
         _ => l.job_index(),
     };
     match &view.collection {
@@ -209,6 +210,7 @@ fn progress(view: &JobView, l: Lang) -> String {
         Phase::GettingEncoder => parts.push(l.phase_encoder().to_owned()),
         Phase::LoadingEncoder => parts.push(l.phase_loading().to_owned()),
         Phase::Listing => parts.push(l.phase_listing().to_owned()),
+        Phase::Compacting => parts.push(l.phase_compacting().to_owned()),
         Phase::BuildingIndex => parts.push(l.phase_building().to_owned()),
         Phase::Finished => parts.push(l.phase_finished().to_owned()),
         Phase::Indexing => {}

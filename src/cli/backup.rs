@@ -1,0 +1,40 @@
+//! `simile backup`: also while a server holds the data folder.
+
+use std::path::PathBuf;
+
+use super::{CliError, Global, exit, output};
+use crate::library;
+
+/// Copy the data folder into another folder, also while a server runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  simile backup /mnt/disk/simile
+  simile backup /mnt/disk/simile --data /srv/simile --json
+
+The folder is new, empty, or an older backup: then only what is new is copied. Photos of indexed folders are not
+copied; photos that were uploaded are. If a file of the data folder is damaged the rest is copied and the exit code is 3.")]
+pub struct Args {
+    /// Where to
+    #[arg(value_name = "FOLDER")]
+    to: PathBuf,
+}
+
+pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    let report = library::backup(&global.config()?.data, &args.to)?;
+    for line in &report.damaged {
+        tell!("damaged {}", output::plain(line));
+    }
+    if global.json {
+        output::json(&report);
+    } else {
+        say!(
+            "{} files, {:.1} MB; of these copied now: {} files, {:.1} MB",
+            report.files,
+            report.bytes as f64 / 1e6,
+            report.copied,
+            report.bytes_copied as f64 / 1e6
+        );
+    }
+    Ok(if report.damaged.is_empty() { 0 } else { exit::REJECTS })
+}
