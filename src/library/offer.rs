@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::{Collection, Library, LibraryError};
-use crate::encoder::{Entry, Modality};
-use crate::store::{Body, Filter};
+use crate::encoder::{Architecture, Entry, Modality, Space};
+use crate::store::{Body, Filter, SpaceRecord};
 use crate::text::{self, Language, ngram::Weights};
 use crate::types::EncoderName;
 
@@ -41,7 +41,7 @@ impl Library {
     /// What a collection had better be switched to; nothing while it is being switched.
     pub fn offers(&self, collection: &Collection) -> Result<Vec<Offer>, LibraryError> {
         let record = collection.record()?;
-        let (Some(name), Some(_)) = (&record.encoder, &record.space) else { return Ok(Vec::new()) };
+        let (Some(name), Some(space)) = (&record.encoder, &record.space) else { return Ok(Vec::new()) };
         if record.items == 0 || collection.store().switch(collection.id())?.is_some() {
             return Ok(Vec::new());
         }
@@ -49,7 +49,9 @@ impl Library {
         if self.catalog().is_starter(name) {
             offers.extend(self.better(collection)?);
         }
-        offers.extend(refit(collection, name, record.parts));
+        if is_fitted(space) {
+            offers.extend(refit(collection, name, record.parts));
+        }
         Ok(offers)
     }
 
@@ -62,6 +64,12 @@ impl Library {
         let entry = self.catalog().best_pullable(modality, language).filter(published);
         Ok(entry.map(|entry| Offer::Better { encoder: entry.name, fetch: true, bytes: entry.bytes }))
     }
+}
+
+/// Whether its encoder fits a table on the texts; told without loading it.
+fn is_fitted(space: &SpaceRecord) -> bool {
+    let space = serde_json::from_value::<Space>(space.descriptor.clone());
+    space.is_ok_and(|space| matches!(space.architecture, Architecture::NgramHash(_)))
 }
 
 fn refit(collection: &Collection, name: &EncoderName, texts: u64) -> Option<Offer> {
