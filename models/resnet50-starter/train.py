@@ -39,9 +39,10 @@ from safetensors.torch import load_file, save_file
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE = 56                    # every training picture is stored at this size
-STAGES = ((0.7, 40), (0.86, 48), (1.0, 64))   # (until this share of the run, pixels)
+STAGES = ((0.7, 40), (0.88, 48), (1.0, 64))   # (until this share of the run, pixels)
 BATCH, PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 96, 0.2, 0.9, 5e-5, 0.1
-PAIRS_EVERY, PAIR_WEIGHT, TEMPERATURE = 2, 0.7, 0.1
+PAIRS_EVERY, PAIR_WEIGHT, TEMPERATURE = 2, 1.5, 0.07
+KIN = 4                      # photos of one class in a paired batch: near ones to tell apart
 EMA_EVERY, EMA_KEEP, LOG_EVERY = 8, 0.98, 50
 SKIPPED = 'BACKGROUND_Google'     # mixed pictures, no class
 
@@ -181,10 +182,8 @@ def loss_of(model, x, labels, paired):
     unit = F.normalize(features)
     likeness = unit @ unit.T / TEMPERATURE
     partner = torch.arange(len(x)).roll(half)
-    # Others of the same class are no negatives, nor is a view its own partner.
-    ignored = labels.view(-1, 1) == labels.view(1, -1)
-    ignored[torch.arange(len(x)), partner] = False
-    contrast = F.cross_entropy(likeness.masked_fill(ignored, -1e4), partner)
+    # Photos of the same class are told apart too; only a view is no rival of itself.
+    contrast = F.cross_entropy(likeness.fill_diagonal_(-1e4), partner)
     return loss + PAIR_WEIGHT * contrast, hits, contrast.item()
 
 
@@ -253,7 +252,14 @@ class Run:
         chosen = [order(self.options.seed, epoch, total)[max(first, epoch * total) - epoch * total:
                                                          min(first + count, (epoch + 1) * total) - epoch * total]
                   for epoch in range(first // total, (first + count - 1) // total + 1)]
-        return step, np.concatenate(chosen), paired
+        chosen = np.concatenate(chosen)
+        return step, self.kin(chosen[::KIN]) if paired else chosen, paired
+
+    def kin(self, photos):
+        """Each photo with the next ones of its class (the pictures lie class by class)."""
+        near = photos[:, None] + np.arange(KIN)
+        same = self.labels[np.minimum(near, len(self.labels) - 1)] == self.labels[photos][:, None]
+        return np.where(same, near, photos[:, None] - np.arange(KIN)).ravel()
 
     def apply(self, replica, loss, hits, contrast, progress, size):
         """Adds one replica's gradient to the master and hands the new weights back."""
