@@ -62,13 +62,16 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 
 fn machine() -> Vec<Check> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let isa = simile_compute::Isa::best();
+    let isa = simile_compute::Isa::current();
+    let numbers = [("bf16", isa.has_bf16()), ("int8", isa.has_int8())];
+    let numbers: Vec<&str> = numbers.into_iter().filter_map(|(name, has)| has.then_some(name)).collect();
+    let also = if numbers.is_empty() { String::new() } else { format!(" with {}", numbers.join(" and ")) };
     let faiss = if index::faiss_usable() {
         Check::good("faiss", "usable (AVX2)")
     } else {
         Check::good("faiss", "not usable: this processor has no AVX2; every search is an exact scan")
     };
-    vec![Check::good("processor", format!("{cores} cores, scan kernel {isa}")), faiss]
+    vec![Check::good("processor", format!("{cores} cores, kernels {isa}{also}")), faiss]
 }
 
 fn encoders(catalog: &Catalog) -> Vec<Check> {

@@ -39,7 +39,7 @@ use clap::{Parser, Subcommand};
 
 pub use exit::CliError;
 
-use crate::config::{Config, LogFormat, Overrides};
+use crate::config::{Config, LogFormat, Overrides, PrecisionSetting};
 
 /// Finds photos and answers by meaning, on your own machine.
 #[derive(Debug, Parser)]
@@ -77,6 +77,9 @@ pub struct Global {
     /// Write the log as text or as one JSON object a line [env: SIMILE_LOG_FORMAT; level: SIMILE_LOG]
     #[arg(long, global = true, value_name = "json|text")]
     log_format: Option<LogFormat>,
+    /// Numbers that text encoders compute in; auto takes bf16 where it is fast and as good as f32 [env: SIMILE_PRECISION]
+    #[arg(long, global = true, value_name = "auto|f32|bf16|int8")]
+    precision: Option<PrecisionSetting>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,11 +119,16 @@ impl Global {
             models: self.models.clone(),
             threads: None,
             log_format: self.log_format,
+            precision: self.precision,
         }
     }
 
     fn config(&self) -> Result<Config, CliError> {
-        Ok(Config::from_env(&self.flags())?)
+        let config = Config::from_env(&self.flags())?;
+        if let Some(isa) = config.compute.isa {
+            isa.force();
+        }
+        Ok(config)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings, merged once: default < environment < flag. The only module that reads the environment.
 
+mod compute;
 mod log;
 
 use std::ffi::OsString;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::types::{Coded, Fault};
 
+pub use compute::{Compute, PrecisionSetting};
 pub use log::{LogFormat, LogSettings};
 
 /// Why a setting cannot be used.
@@ -39,6 +41,7 @@ pub struct Overrides {
     pub models: Option<OsString>,
     pub threads: Option<usize>,
     pub log_format: Option<LogFormat>,
+    pub precision: Option<PrecisionSetting>,
 }
 
 /// Everything that can be set, after merging.
@@ -54,6 +57,7 @@ pub struct Config {
     pub limits: Limits,
     /// Threads for computing; `None` means one per core.
     pub threads: Option<usize>,
+    pub compute: Compute,
 }
 
 /// How the Hugging Face hub is reached, in the words of its own variables.
@@ -169,6 +173,7 @@ impl Config {
                 Some(threads) => Some(threads),
                 None => number(var, "SIMILE_THREADS")?.map(|n| n as usize),
             },
+            compute: Compute::from_vars(var, flags.precision)?,
         })
     }
 }

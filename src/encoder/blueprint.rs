@@ -80,7 +80,7 @@ pub fn embeddings(scope: &Scope, tables: &Tables, widen: Option<Linear>) -> Load
     let kind = scope.values("token_type_embeddings.weight", &[types, dim])?;
     let mut places = scope.values("position_embeddings.weight", &[positions, dim])?;
     places.chunks_mut(dim).for_each(|row| row.iter_mut().zip(&kind).for_each(|(p, k)| *p += k));
-    let words = scope.values("word_embeddings.weight", &[vocab, dim])?;
+    let words = scope.values("word_embeddings.weight", &[vocab, dim])?.into();
     Ok(Embeddings { words, places, first: offset, norm: norm(&scope.sub("LayerNorm"), dim, eps)?, widen })
 }
 

@@ -15,8 +15,8 @@ use super::discover::{Found, Search};
 use super::folder::Described;
 use super::pull::Puller;
 use super::source::Progress;
-use super::{Architecture, Digests, Encoder, EncoderError, FileState, Modality};
-use crate::config::{Config, HubSettings};
+use super::{Architecture, Digests, Encoder, EncoderError, FileState, Modality, loaded, precision};
+use crate::config::{Config, HubSettings, PrecisionSetting};
 use crate::text::Language;
 use crate::types::{Dim, EncoderName, SpaceId};
 
@@ -38,6 +38,8 @@ pub struct Places {
     /// A file to remember hashes of weights in; it may be deleted.
     pub digests: PathBuf,
     pub hub: HubSettings,
+    /// What encoders compute in.
+    pub precision: PrecisionSetting,
 }
 
 impl From<&Config> for Places {
@@ -48,6 +50,7 @@ impl From<&Config> for Places {
             pulled: config.data.join("models"),
             digests: config.data.join("cache/digests.json"),
             hub: config.hub.clone(),
+            precision: config.compute.precision,
         }
     }
 }
@@ -188,7 +191,7 @@ impl Catalog {
     pub fn load(&self, name: &EncoderName) -> Result<Encoder, EncoderError> {
         let (usable, broken) = self.candidates(name);
         match (usable.first(), broken) {
-            (Some(found), _) => self.open_encoder(found),
+            (Some(found), _) => self.open_encoder(found, self.places.precision),
             (None, Some(error)) => Err(error),
             (None, None) if plain(name) == FILE_LESS => Ok(Encoder::ngram_hash(None)),
             (None, None) => Err(self.absent(name)),
@@ -203,9 +206,8 @@ impl Catalog {
         let (usable, broken) = self.candidates(name);
         let none = usable.is_empty();
         for found in &usable {
-            let encoder = self.open_encoder(found)?;
-            if encoder.space_id() == space {
-                return Ok(encoder);
+            if let Some(setting) = self.setting_for(found, space)? {
+                return self.open_encoder(found, setting);
             }
         }
         if none && plain(name) == FILE_LESS {
@@ -335,9 +337,27 @@ impl Catalog {
         (usable, broken)
     }
 
-    fn open_encoder(&self, described: &Described) -> Result<Encoder, EncoderError> {
+    /// What to compute in so that vectors lie in `space`: what was asked where that does, else the other class.
+    fn setting_for(
+        &self,
+        found: &Described,
+        space: &SpaceId,
+    ) -> Result<Option<PrecisionSetting>, EncoderError> {
+        for setting in [self.places.precision, PrecisionSetting::Auto, PrecisionSetting::Int8] {
+            if loaded::space(&found.spec, &self.digests, precision::class(setting))?.id() == *space {
+                return Ok(Some(setting));
+            }
+        }
+        Ok(None)
+    }
+
+    fn open_encoder(
+        &self,
+        described: &Described,
+        setting: PrecisionSetting,
+    ) -> Result<Encoder, EncoderError> {
         let before = self.digests.known().len();
-        let encoder = Encoder::open(&described.spec, &self.digests)?;
+        let encoder = Encoder::open_in(&described.spec, &self.digests, setting)?;
         let known = self.digests.known();
         if known.len() > before {
             remember(&self.places.digests, &known);

@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::blueprint::Blueprint;
 use super::check::check;
 use super::device::device;
 use super::digest::Digests;
@@ -13,7 +14,8 @@ use super::tokens::{Ids, Tokens};
 use super::transformer::Transformer;
 use super::weights::Weights;
 use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
-use super::{albert, bert};
+use super::{albert, bert, precision};
+use crate::config::PrecisionSetting;
 use crate::photo::{Crop, Preprocess};
 use crate::text::{self, Script, Scripts, ngram};
 use crate::types::{Dim, EncoderName, SpaceId, Vector};
@@ -37,33 +39,53 @@ enum Network {
     Ngrams(NgramHash),
 }
 
+impl Network {
+    /// The class of its vectors, and what it computes in.
+    fn precision(&self) -> (Precision, &'static str) {
+        match self {
+            Self::Text { network, .. } => network.precision(),
+            Self::Photo(_) | Self::Ngrams(_) => (Precision::F32, "f32"),
+        }
+    }
+}
+
 impl Encoder {
-    /// Loads what `spec` tells of; every file is checked before it is computed with.
+    /// [`Encoder::open_in`] f32.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(spec: &EncoderSpec, digests: &Digests) -> Result<Self, EncoderError> {
+        Self::open_in(spec, digests, PrecisionSetting::F32)
+    }
+
+    /// Loads what `spec` tells of, to be computed as `setting` says; every file is checked before it is computed with.
     ///
     /// # Errors
     /// `Config` for an architecture that cannot be; else what is wrong with which file and tensor.
-    pub fn open(spec: &EncoderSpec, digests: &Digests) -> Result<Self, EncoderError> {
+    pub fn open_in(
+        spec: &EncoderSpec,
+        digests: &Digests,
+        setting: PrecisionSetting,
+    ) -> Result<Self, EncoderError> {
         let config = |what| EncoderError::Config { encoder: spec.name.clone(), what };
         check(spec).map_err(config)?;
         let device = device();
         let weights = || Weights::open(&spec.files.weights, device.clone());
+        let text = |blueprint: Blueprint, vocabulary| {
+            let tokens = tokens(spec, vocabulary)?;
+            let network = Transformer::load(blueprint, &device, setting, || samples(&tokens, &spec.name))?;
+            Ok::<_, EncoderError>(Network::Text { network, tokens, pooling: spec.pooling })
+        };
         let network = match &spec.architecture {
-            Architecture::Bert(c) => {
-                let network = Transformer::load(bert::read(&weights()?, c, "bert.")?, &device)?;
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
-            }
-            Architecture::XlmRoberta(c) => {
-                let network = Transformer::load(bert::read(&weights()?, c, "roberta.")?, &device)?;
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
-            }
-            Architecture::Albert(c) => {
-                let network = Transformer::load(albert::read(&weights()?, c)?, &device)?;
-                Network::Text { network, tokens: tokens(spec, c.vocab_size)?, pooling: spec.pooling }
-            }
+            Architecture::Bert(c) => text(bert::read(&weights()?, c, "bert.")?, c.vocab_size)?,
+            Architecture::XlmRoberta(c) => text(bert::read(&weights()?, c, "roberta.")?, c.vocab_size)?,
+            Architecture::Albert(c) => text(albert::read(&weights()?, c)?, c.vocab_size)?,
             Architecture::ResNet(c) => Network::Photo(ResNet::load(&weights()?, c)?),
             Architecture::NgramHash(_) => return Ok(Self::ngram_hash(None)),
         };
-        let space = space(spec, digests)?;
+        let (class, numbers) = network.precision();
+        tracing::info!("{} computes in {numbers}", spec.name);
+        let space = space(spec, digests, class)?;
         Ok(Self {
             network,
             device,
@@ -131,6 +153,10 @@ impl Encoder {
     /// All that makes this encoder's vectors what they are.
     pub fn space(&self) -> &Space {
         &self.space
+    }
+    /// `f32`, `bf16` or `int8`.
+    pub fn computes_in(&self) -> &'static str {
+        self.network.precision().1
     }
     pub fn space_id(&self) -> &SpaceId {
         &self.id
@@ -261,7 +287,18 @@ fn max_tokens(spec: &EncoderSpec) -> Option<usize> {
     spec.architecture.positions().map(|most| spec.max_tokens.map_or(most, |max| max.min(most)))
 }
 
-fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
+/// What `auto` checks bf16 on, as token ids.
+fn samples(tokens: &Tokens, encoder: &EncoderName) -> Loaded<Vec<Ids>> {
+    let failed = |why| EncoderError::Compute { encoder: encoder.clone(), why };
+    let ids = |text: String| tokens.ids("", &text).map_err(failed).transpose();
+    precision::samples().into_iter().filter_map(ids).collect()
+}
+
+/// The space of what `spec` tells of, computed in numbers of this class.
+///
+/// # Errors
+/// `Unreadable`.
+pub fn space(spec: &EncoderSpec, digests: &Digests, precision: Precision) -> Loaded<Space> {
     let hash = |path: &std::path::Path| {
         digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
     };
@@ -276,7 +313,7 @@ fn space(spec: &EncoderSpec, digests: &Digests) -> Loaded<Space> {
         passage_prefix: spec.passage_prefix.clone(),
         max_tokens: max_tokens(spec),
         preprocess: spec.preprocess.clone(),
-        precision: Precision::F32,
+        precision,
         revision: Space::REVISION,
     })
 }

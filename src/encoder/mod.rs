@@ -16,6 +16,8 @@ mod language;
 mod layers;
 mod loaded;
 mod ngram_hash;
+mod precision;
+mod processor;
 mod pull;
 mod resnet;
 mod source;

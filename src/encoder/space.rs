@@ -7,11 +7,14 @@ use super::{Architecture, Pooling};
 use crate::photo::Preprocess;
 use crate::types::{EncoderName, SpaceId};
 
-/// What numbers are computed with; vectors of one class agree to 1e-4.
+/// What class of numbers vectors are computed in; those of one class agree to a cosine of 0.9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// f32 or bf16.
     F32,
+    /// Whole numbers, scaled as each text needs it.
+    Int8,
 }
 
 /// All that made a vector. Two vectors are compared only if theirs are equal.

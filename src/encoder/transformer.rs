@@ -1,44 +1,66 @@
 //! A text network in memory: our kernels on the CPU, candle elsewhere.
 
 use candle_core::{Device, Result};
+use simile_compute::Isa;
 use simile_compute::transformer::{self as kernels, Arithmetic};
-use simile_compute::{Isa, Pool};
-use std::sync::LazyLock;
 
-use super::Pooling;
 use super::blueprint::Blueprint;
 use super::error::Loaded;
 use super::layers::Layers;
+use super::tokens::Ids;
+use super::{Pooling, Precision, precision, processor};
+use crate::config::PrecisionSetting;
 
 pub enum Transformer {
     Kernels(Box<kernels::Transformer>),
     Candle(Layers),
 }
 
-/// The threads of all encoders.
-static POOL: LazyLock<Pool> =
-    LazyLock::new(|| Pool::new(std::thread::available_parallelism().map_or(1, |n| n.get())));
-
 impl Transformer {
-    pub fn load(blueprint: Blueprint, device: &Device) -> Loaded<Self> {
+    /// `samples` are what `auto` checks bf16 on.
+    pub fn load(
+        blueprint: Blueprint,
+        device: &Device,
+        setting: PrecisionSetting,
+        samples: impl Fn() -> Loaded<Vec<Ids>>,
+    ) -> Loaded<Self> {
         if !device.is_cpu() {
             return Ok(Self::Candle(Layers::new(blueprint, device)?));
         }
-        let Blueprint { sizes, embeddings, layers, order } = blueprint;
-        let network = kernels::Transformer::new(Arithmetic::F32, sizes, embeddings, layers.read(), order)?;
-        Ok(Self::Kernels(Box::new(network)))
+        let Blueprint { sizes, embeddings, layers, order } = &blueprint;
+        let make = |arithmetic| {
+            kernels::Transformer::new(arithmetic, *sizes, embeddings.clone(), layers.read(), order.clone())
+        };
+        let encode = |network: &kernels::Transformer| {
+            let samples = samples()?;
+            let texts: Vec<&[u32]> = samples.iter().map(|t| t.ids.as_slice()).collect();
+            Ok(by_kernels(network, &texts, Pooling::Mean))
+        };
+        Ok(Self::Kernels(Box::new(precision::choose(setting, make, encode)?)))
+    }
+
+    /// The class of its vectors, and what it computes in.
+    pub fn precision(&self) -> (Precision, &'static str) {
+        let Self::Kernels(network) = self else { return (Precision::F32, "f32") };
+        match network.arithmetic() {
+            Arithmetic::F32 => (Precision::F32, "f32"),
+            Arithmetic::Bf16 => (Precision::F32, "bf16"),
+            Arithmetic::Int8 => (Precision::Int8, "int8"),
+        }
     }
 
     /// One vector per text, in their order.
     pub fn encode(&self, texts: &[&[u32]], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
         match self {
-            Self::Kernels(network) => {
-                let rows = network.encode(Isa::current(), &POOL, texts, pooling.into());
-                Ok(rows.chunks(network.dim()).map(<[f32]>::to_vec).collect())
-            }
+            Self::Kernels(network) => Ok(by_kernels(network, texts, pooling)),
             Self::Candle(layers) => layers.encode(texts, pooling),
         }
     }
+}
+
+fn by_kernels(network: &kernels::Transformer, texts: &[&[u32]], pooling: Pooling) -> Vec<Vec<f32>> {
+    let rows = network.encode(Isa::current(), processor::pool(), texts, pooling.into());
+    rows.chunks(network.dim()).map(<[f32]>::to_vec).collect()
 }
 
 impl From<Pooling> for simile_compute::Pooling {
@@ -78,7 +100,8 @@ mod tests {
                     bert::read(&weights, &config, if xlm { "roberta." } else { "bert." })
                 }
             };
-            let kernels = Transformer::load(read().unwrap(), &Device::Cpu).unwrap();
+            let exact = PrecisionSetting::F32;
+            let kernels = Transformer::load(read().unwrap(), &Device::Cpu, exact, || Ok(Vec::new())).unwrap();
             let candle = Transformer::Candle(Layers::new(read().unwrap(), &Device::Cpu).unwrap());
             for pooling in [Pooling::Cls, Pooling::Mean, Pooling::Max] {
                 let [ours, theirs] = [&kernels, &candle].map(|t| t.encode(&texts, pooling).unwrap());

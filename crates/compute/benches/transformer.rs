@@ -30,7 +30,7 @@ fn norm(dim: usize) -> LayerNorm {
 fn model(arithmetic: Arithmetic, sizes: Sizes, layers: usize) -> Transformer {
     let Sizes { embedding, hidden, inner, .. } = sizes;
     let embeddings = Embeddings {
-        words: numbers(VOCABULARY * embedding, 4, 0.5),
+        words: numbers(VOCABULARY * embedding, 4, 0.5).into(),
         places: numbers(512 * embedding, 5, 0.2),
         first: 0,
         norm: norm(embedding),

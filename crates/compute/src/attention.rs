@@ -112,22 +112,22 @@ unsafe fn pack_keys<N: Number>(shape: Shape, k: *const N::Input, to: &mut [u32])
     let (whole, rest) = (dim / N::STEP, dim % N::STEP);
     let steps = whole + usize::from(rest > 0);
     for (p, panel) in to.chunks_exact_mut(PANEL * steps).enumerate() {
-        for column in 0..PANEL {
-            let token = p * PANEL + column;
-            if token >= tokens {
-                panel[column..].iter_mut().step_by(PANEL).for_each(|to| *to = 0);
-                continue;
-            }
-            // SAFETY: a row of the keys.
+        let columns = (tokens - p * PANEL).min(PANEL);
+        if columns < PANEL {
+            panel.chunks_exact_mut(PANEL).for_each(|step| step[columns..].fill(0));
+        }
+        let to = panel.as_mut_ptr();
+        for column in 0..columns {
+            // SAFETY: a row of the keys, and its column of the panel, which has `steps` rows of 32.
             unsafe {
-                let row = k.add(token * stride);
+                let row = k.add((p * PANEL + column) * stride);
                 for step in 0..whole {
-                    panel[step * PANEL + column] = row.cast::<u32>().add(step).read_unaligned();
+                    to.add(step * PANEL + column).write(row.cast::<u32>().add(step).read_unaligned());
                 }
                 if rest > 0 {
                     let mut last = 0u32;
                     std::ptr::copy_nonoverlapping(row.add(whole * N::STEP), (&raw mut last).cast(), rest);
-                    panel[whole * PANEL + column] = last;
+                    to.add(whole * PANEL + column).write(last);
                 }
             }
         }
@@ -145,16 +145,23 @@ unsafe fn pack_values<N: Number>(shape: Shape, v: *const N::Input, to: &mut [u32
         let columns = (dim - p * PANEL).min(PANEL);
         for (step, to) in panel.chunks_exact_mut(PANEL).enumerate() {
             to[columns..].fill(0);
-            let to = to.as_mut_ptr().cast::<N::Input>();
-            for i in 0..N::STEP {
+            let size = size_of::<N::Input>();
+            for i in 0..N::STEP.min(tokens - step * N::STEP) {
                 let token = step * N::STEP + i;
-                // SAFETY: `columns` numbers of a row of the values; a step is N::STEP numbers.
-                unsafe {
-                    let row = v.add(token * stride + p * PANEL);
-                    for column in 0..columns {
-                        let x = if token < tokens { *row.add(column) } else { N::Input::default() };
-                        to.add(column * N::STEP + i).write(x);
-                    }
+                // The first of a step comes first in memory.
+                let shift = 8 * size * if cfg!(target_endian = "big") { N::STEP - 1 - i } else { i };
+                // SAFETY: `columns` numbers of a row of the values.
+                let row = unsafe { v.add(token * stride + p * PANEL) };
+                for (column, to) in to[..columns].iter_mut().enumerate() {
+                    // SAFETY: as above; a number has 4 / N::STEP bytes, and any bytes are a u16 or u32.
+                    let x = unsafe {
+                        if size == 4 {
+                            row.add(column).cast::<u32>().read()
+                        } else {
+                            u32::from(row.add(column).cast::<u16>().read())
+                        }
+                    };
+                    *to = x << shift | if i == 0 { 0 } else { *to };
                 }
             }
         }

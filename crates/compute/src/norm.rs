@@ -66,14 +66,29 @@ impl Task for Row<'_> {
         // SAFETY: the instruction set is the caller's; chunks are read and written within their lengths, which are
         // the same for weights, biases and row.
         unsafe {
-            let mut sum = S::splat(0.0);
-            for x in row.chunks(LANES) {
+            // Four sums at a time, so that one does not wait for the other.
+            let (quads, rest) = row.as_chunks::<{ 4 * LANES }>();
+            let mut sums = [S::splat(0.0); 4];
+            for x in quads {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::add(*sum, S::load(x.as_ptr().add(i * LANES)));
+                }
+            }
+            let mut sum = S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]));
+            for x in rest.chunks(LANES) {
                 sum = S::add(sum, load_chunk::<S>(x, 0.0));
             }
             let mean = S::sum(sum) / n;
             let wide = S::splat(mean);
-            let mut squares = S::splat(0.0);
-            for x in row.chunks(LANES) {
+            let mut sums = [S::splat(0.0); 4];
+            for x in quads {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let d = S::sub(S::load(x.as_ptr().add(i * LANES)), wide);
+                    *sum = S::fma(d, d, *sum);
+                }
+            }
+            let mut squares = S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]));
+            for x in rest.chunks(LANES) {
                 let d = S::sub(load_chunk::<S>(x, mean), wide);
                 squares = S::fma(d, d, squares);
             }

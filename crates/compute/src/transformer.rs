@@ -9,7 +9,7 @@ mod pass;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::matrix::{Act, Arena};
 use crate::norm::LayerNorm;
@@ -56,8 +56,8 @@ pub struct Sizes {
 /// What a text's tokens become before the first layer.
 #[derive(Debug, Clone)]
 pub struct Embeddings {
-    /// `[vocabulary, embedding]`
-    pub words: Vec<f32>,
+    /// `[vocabulary, embedding]`; the largest table, shared where a network is packed twice.
+    pub words: Arc<Vec<f32>>,
     /// `[positions, embedding]`; whatever else is the same for all texts already added.
     pub places: Vec<f32>,
     /// Position of a text's first token, see [`places`].
@@ -104,7 +104,7 @@ enum Plan {
 }
 
 struct Stack<N: Numbers> {
-    words: Vec<f32>,
+    words: Arc<Vec<f32>>,
     places: Vec<f32>,
     first: usize,
     norm: LayerNorm,

@@ -38,7 +38,7 @@ fn model(sizes: Sizes, positions: usize, layers: usize, order: Vec<usize>) -> Mo
         }
     };
     let embeddings = Embeddings {
-        words: numbers(VOCABULARY * embedding, 7),
+        words: numbers(VOCABULARY * embedding, 7).into(),
         places: numbers(positions * embedding, 8),
         first: 0,
         norm: norm(embedding, 9),
