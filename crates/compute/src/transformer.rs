@@ -26,8 +26,8 @@ pub enum Arithmetic {
     F32,
     /// Weights and what goes into products rounded to bf16; sums, norms and residuals in f32.
     Bf16,
-    /// Weights as whole numbers with a scale per output, inputs with a scale per token; attention as in bf16. The same
-    /// to the bit on every processor of one level, for any threads and any texts beside.
+    /// Weights as whole numbers with a scale per output, inputs with a scale per token; attention, its values
+    /// included, as in bf16. The same to the bit for any threads and any texts beside.
     Int8,
 }
 

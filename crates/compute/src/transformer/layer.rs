@@ -4,7 +4,7 @@ use super::numbers::Numbers;
 use super::{LayerParts, Linear, Sizes};
 use crate::matrix::{Act, Arena, Finish, Packed, Rows, RowsMut, matmul};
 use crate::norm::LayerNorm;
-use crate::number::Element;
+use crate::number::{B16, Element};
 use crate::quantise::ZERO;
 use crate::{Isa, Pool};
 
@@ -66,7 +66,9 @@ impl<N: Numbers> Layer<N> {
 
 /// One post-norm layer.
 pub(super) struct Block<N> {
+    /// Queries, keys, and values unless those have a layer of their own.
     pub qkv: Layer<N>,
+    pub values: Option<Layer<B16>>,
     pub attention_out: Layer<N>,
     pub attention_norm: LayerNorm,
     pub up: Layer<N>,
@@ -77,15 +79,26 @@ pub(super) struct Block<N> {
 impl<N: Numbers> Block<N> {
     pub fn bytes(sizes: &Sizes) -> usize {
         let Sizes { hidden, inner, .. } = *sizes;
-        let layers = [(3 * hidden, hidden), (hidden, hidden), (inner, hidden), (hidden, inner)];
-        layers.map(|(out, from)| Layer::<N>::bytes(out, from)).iter().sum()
+        let layers = [(hidden, hidden), (inner, hidden), (hidden, inner)];
+        let qkv = match N::VALUES_IN_BF16 {
+            true => Layer::<N>::bytes(2 * hidden, hidden) + Layer::<B16>::bytes(hidden, hidden),
+            false => Layer::<N>::bytes(3 * hidden, hidden),
+        };
+        qkv + layers.map(|(out, from)| Layer::<N>::bytes(out, from)).iter().sum::<usize>()
     }
 
-    pub fn new(arena: &mut Arena, sizes: &Sizes, parts: LayerParts) -> Self {
+    pub fn new(arena: &mut Arena, sizes: &Sizes, mut parts: LayerParts) -> Self {
         let Sizes { hidden, inner, .. } = *sizes;
+        assert_eq!(parts.qkv.bias.len(), 3 * hidden, "queries, keys and values");
+        let values = N::VALUES_IN_BF16.then(|| Linear {
+            weight: parts.qkv.weight.split_off(2 * hidden * hidden),
+            bias: parts.qkv.bias.split_off(2 * hidden),
+        });
+        let qkv = parts.qkv.bias.len();
         assert!(parts.attention_norm.dim() == hidden && parts.norm.dim() == hidden, "norms of {hidden}");
         Self {
-            qkv: Layer::new(arena, &parts.qkv, 3 * hidden, hidden),
+            qkv: Layer::new(arena, &parts.qkv, qkv, hidden),
+            values: values.map(|linear| Layer::new(arena, &linear, hidden, hidden)),
             attention_out: Layer::new(arena, &parts.attention_out, hidden, hidden),
             attention_norm: parts.attention_norm,
             up: Layer::new(arena, &parts.up, inner, hidden),

@@ -14,6 +14,9 @@ pub(super) trait Numbers: Number {
     /// Largest whole number of a weight; `None`: weights are not scaled.
     const WEIGHT_RANGE: Option<f32>;
 
+    /// Values of attention are a product in bf16: they suffer most from whole numbers (short texts through MiniLM: cosine
+    /// 0.978 with them, 0.990 without), and are a twelfth of the work.
+    const VALUES_IN_BF16: bool = false;
     /// Products read the stream where it lies.
     const STREAM_IS_INPUT: bool = false;
     /// Products read middle rows where they lie.
@@ -86,6 +89,7 @@ impl Numbers for U8S8 {
     type Attention = B16;
     type Scale<'a> = PerRow<'a>;
     const WEIGHT_RANGE: Option<f32> = Some(127.0);
+    const VALUES_IN_BF16: bool = true;
 
     fn of_stream(isa: Isa, row: &[f32], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)

@@ -7,8 +7,9 @@ use crate::attention::{self, Shape, attend};
 use crate::buffer::Shared;
 use crate::matrix::{Act, Rows, RowsMut, skew};
 use crate::norm::LayerNorm;
-use crate::number::Element;
+use crate::number::{Bf16, Element};
 use crate::pooling::{Pooling, pool as pooled};
+use crate::quantise::round;
 use crate::{Buffer, Isa, Pool};
 
 /// Tokens of a pass, if no text has more.
@@ -46,6 +47,8 @@ pub(super) struct Scratch<N: Numbers> {
     y: Plane<f32>,
     /// Rows of the stream, or of `ctx`, made ready for a product.
     ready: Plane<N::Input>,
+    /// Rows of the stream, where values are computed in bf16.
+    rounded: Plane<Bf16>,
     qkv: Plane<N::Middle>,
     ctx: Plane<N::Middle>,
     inner: Plane<N::Middle>,
@@ -69,6 +72,7 @@ impl<N: Numbers> Scratch<N> {
             x: Plane::new(tokens, wide),
             y: Plane::new(tokens, wide),
             ready: Plane::new(if N::STREAM_IS_INPUT { 0 } else { tokens }, wide),
+            rounded: Plane::new(if N::VALUES_IN_BF16 { tokens } else { 0 }, wide),
             qkv: Plane::new(tokens, 3 * hidden),
             ctx: Plane::new(tokens, hidden),
             inner: Plane::new(tokens, inner),
@@ -184,6 +188,12 @@ impl<N: Numbers> Pass<'_, N> {
             let block: &Block<N> = &self.stack.blocks[i];
             let x = stream(rows, &s.x, &s.ready, &s.scales);
             block.qkv.apply(with, x, None, Act::None, s.qkv.rows_mut(rows));
+            if let Some(values) = &block.values {
+                self.round_stream(hidden, &s.x, &mut s.rounded);
+                let x = Ready { rows: s.rounded.rows(rows), scales: &[] };
+                let to = RowsMut::new(&mut s.qkv.buffer[2 * hidden..], rows, s.qkv.stride);
+                values.apply(with, x, None, Act::None, to);
+            }
             self.attention(&s.firsts, &s.qkv, &mut s.ctx, &s.heads);
             self.middle_ready(hidden, &s.ctx, &mut s.ready, &mut s.scales);
             let ctx = middle(rows, &s.ctx, &s.ready, &s.scales);
@@ -241,6 +251,18 @@ impl<N: Numbers> Pass<'_, N> {
                         *scales.at(i) = N::of_stream(self.isa, row, to);
                     }
                 }
+            }
+        });
+    }
+
+    /// Rows of the stream in bf16.
+    fn round_stream(self, width: usize, x: &Plane<f32>, to: &mut Plane<Bf16>) {
+        let (stride, to) = (to.stride, to.buffer.share());
+        self.by_rows(width, |from, until| {
+            for i in from..until {
+                // SAFETY: row i, which no other task has.
+                let to = unsafe { std::slice::from_raw_parts_mut(to.at(i * stride), width) };
+                round(self.isa, &x.buffer[i * x.stride..][..width], to);
             }
         });
     }
