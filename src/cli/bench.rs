@@ -1,5 +1,7 @@
 //! `simile bench`: the figures of `docs/benchmarks.md`, on this machine.
 
+mod encoders;
+
 use std::path::PathBuf;
 
 use super::{CliError, Global, exit, output};
@@ -13,7 +15,10 @@ use crate::search::Timings;
 Examples:
   simile bench --photos samples/photos --faq samples/faq-en.csv
   simile bench --keep --items 100000")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Photos to index and to ask with
     #[arg(long, default_value = "samples/photos", value_name = "FOLDER")]
     photos: PathBuf,
@@ -31,7 +36,16 @@ pub struct Args {
     keep: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// How long one encoder takes
+    Encoders(encoders::Args),
+}
+
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+    if let Some(What::Encoders(args)) = &args.what {
+        return encoders::run(global, args);
+    }
     let folder = tempfile::tempdir().map_err(|e| {
         CliError::new(exit::INTERNAL, "bench.folder", format!("no folder to measure in ({e})"))
     })?;

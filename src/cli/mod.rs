@@ -40,6 +40,7 @@ use clap::{Parser, Subcommand};
 pub use exit::CliError;
 
 use crate::config::{Config, LogFormat, Overrides, PrecisionSetting};
+use crate::encoder;
 
 /// Finds photos and answers by meaning, on your own machine.
 #[derive(Debug, Parser)]
@@ -77,7 +78,7 @@ pub struct Global {
     /// Write the log as text or as one JSON object a line [env: SIMILE_LOG_FORMAT; level: SIMILE_LOG]
     #[arg(long, global = true, value_name = "json|text")]
     log_format: Option<LogFormat>,
-    /// Numbers that text encoders compute in; auto takes bf16 where it is fast and as good as f32 [env: SIMILE_PRECISION]
+    /// Numbers that encoders compute in; auto takes bf16 where it is fast and as good as f32 [env: SIMILE_PRECISION]
     #[arg(long, global = true, value_name = "auto|f32|bf16|int8")]
     precision: Option<PrecisionSetting>,
 }
@@ -128,6 +129,7 @@ impl Global {
         if let Some(isa) = config.compute.isa {
             isa.force();
         }
+        encoder::use_threads(config.threads);
         Ok(config)
     }
 }

@@ -20,6 +20,7 @@ mod precision;
 mod processor;
 mod pull;
 mod resnet;
+mod samples;
 mod source;
 mod space;
 mod spec;
@@ -36,6 +37,7 @@ pub use catalog::{Catalog, Entry, Origin, Places, State};
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;
+pub use processor::use_threads;
 pub use source::{Progress, SourceError};
 pub use space::{Precision, Space};
 pub use spec::{

@@ -1,83 +1,221 @@
-//! ResNet as torchvision builds it (V1.5), without the classifier: pixels to features.
+//! ResNet as torchvision builds it (V1.5), without the classifier: crops to features. Our kernels on the CPU, candle
+//! elsewhere.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
+use simile_compute::Isa;
+use simile_compute::convnet::{Builder, Layer, MapId, MapNumber, Net, Normalise};
+use simile_compute::number::{B16, F32, U8S8};
+use simile_compute::transformer::Arithmetic;
 
-use super::conv::{Conv, Shape};
+use super::conv::{Conv, Names};
 use super::error::Loaded;
 use super::weights::{Scope, Weights};
-use super::{Block, ResNetConfig};
+use super::{Block, EncoderError, Precision, ResNetConfig, precision, processor, samples};
+use crate::config::PrecisionSetting;
+use crate::photo::{Crop, Preprocess};
+
+/// Crops in one pass on a card.
+const PASS: usize = 32;
+/// Sample photos that bf16 is checked on.
+const CHECKED: usize = 4;
 
 /// A loaded ResNet; its classifier, if stored, is never read.
-pub struct ResNet {
-    stem: Conv,
-    blocks: Vec<Residual>,
-}
-
-struct Residual {
-    path: Vec<Conv>,
-    /// Where size or channels change.
-    shortcut: Option<Conv>,
+pub enum ResNet {
+    Single(Box<Net<F32>>),
+    Brain(Box<Net<B16>>),
+    Byte(Box<Net<U8S8>>),
+    Candle(Box<Layers>),
 }
 
 impl ResNet {
-    /// Names as torchvision and timm store them.
-    pub fn load(weights: &Weights, c: &ResNetConfig) -> Loaded<Self> {
-        let root = weights.root("");
-        let stem = Shape { from: 3, to: c.width, kernel: 7, stride: 2 };
-        let mut blocks = Vec::new();
-        let mut from = c.width;
-        for (stage, &depth) in c.layers.iter().enumerate() {
-            let width = c.width << stage;
-            for i in 0..depth {
-                let stride = if stage > 0 && i == 0 { 2 } else { 1 };
-                let scope = root.sub(format_args!("layer{}", stage + 1)).sub(i);
-                let block = Residual::load(&scope, c.block, from, width, stride)?;
-                blocks.push(block);
-                from = width * c.block.expansion();
-            }
+    /// For crops as `preprocess` makes them. On a card it is f32, whatever is asked for.
+    pub fn load(
+        weights: &Weights,
+        c: &ResNetConfig,
+        preprocess: &Preprocess,
+        device: &Device,
+        setting: PrecisionSetting,
+    ) -> Loaded<Self> {
+        let normalise = Normalise { mean: preprocess.mean, std: preprocess.std };
+        if !device.is_cpu() {
+            return Ok(Self::Candle(Box::new(Layers::load(weights, c, normalise, device)?)));
         }
-        Ok(Self { stem: Conv::load(&root, "conv1", "bn1", stem)?, blocks })
+        let side = preprocess.crop as usize;
+        let make = |arithmetic| match arithmetic {
+            Arithmetic::F32 => Ok(Self::Single(Box::new(compile(weights, c, side, normalise, &[])?))),
+            Arithmetic::Bf16 => Ok(Self::Brain(Box::new(compile(weights, c, side, normalise, &[])?))),
+            Arithmetic::Int8 => {
+                let exact: Net<F32> = compile(weights, c, side, normalise, &[])?;
+                let mut ranges = vec![0.0; exact.map_count()];
+                for crop in samples::crops(preprocess, usize::MAX) {
+                    exact.ranges(Isa::current(), processor::pool(), crop.pixels(), &mut ranges);
+                }
+                drop(exact);
+                Ok(Self::Byte(Box::new(compile(weights, c, side, normalise, &ranges)?)))
+            }
+        };
+        let encode = |network: &Self| {
+            let crops = samples::crops(preprocess, CHECKED);
+            Ok(network.by_kernels(&crops.iter().map(Crop::pixels).collect::<Vec<_>>()).unwrap_or_default())
+        };
+        precision::choose(setting, make, encode)
     }
 
-    /// Normalised pixels `[n, 3, side, side]` → features `[n, dim]`
-    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let x = self.stem.forward(pixels, None, true)?;
-        // Zeros are as good as minus infinity: nothing is negative after the ReLU.
-        let x = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.max_pool2d_with_stride(3, 2)?;
-        self.blocks.iter().try_fold(x, |x, block| block.forward(&x))?.flatten_from(2)?.mean(2)
+    /// The class of its vectors, and what it computes in.
+    pub fn precision(&self) -> (Precision, &'static str) {
+        match self {
+            Self::Single(_) | Self::Candle(_) => (Precision::F32, "f32"),
+            Self::Brain(_) => (Precision::F32, "bf16"),
+            Self::Byte(_) => (Precision::Int8, "int8"),
+        }
+    }
+
+    fn by_kernels(&self, crops: &[&[u8]]) -> Option<Vec<Vec<f32>>> {
+        let (isa, pool) = (Isa::current(), processor::pool());
+        match self {
+            Self::Single(net) => Some(net.run(isa, pool, crops)),
+            Self::Brain(net) => Some(net.run(isa, pool, crops)),
+            Self::Byte(net) => Some(net.run(isa, pool, crops)),
+            Self::Candle(_) => None,
+        }
+    }
+
+    /// RGB crops, row by row → features, in their order.
+    pub fn encode(&self, crops: &[&[u8]], side: usize) -> Result<Vec<Vec<f32>>> {
+        if let Self::Candle(layers) = self {
+            let passes: Vec<_> = crops.chunks(PASS).map(|c| layers.encode(c, side)).collect::<Result<_>>()?;
+            return Ok(passes.into_iter().flatten().collect());
+        }
+        Ok(self.by_kernels(crops).expect("all others are kernels"))
     }
 }
 
+/// One residual block.
+struct Residual {
+    /// The folder of its tensors, as `layer1.0`.
+    scope: String,
+    path: Vec<(Names, Layer)>,
+    /// Where size or channels change.
+    shortcut: Option<(Names, Layer)>,
+}
+
+/// The stem and the blocks, with the names that torchvision and timm give them.
+fn blueprint(c: &ResNetConfig) -> ((Names, Layer), Vec<Residual>) {
+    let stem = (Names::new("conv1", "bn1"), Layer { from: 3, to: c.width, kernel: 7, stride: 2 });
+    let (mut blocks, mut from) = (Vec::new(), c.width);
+    for (stage, &depth) in c.layers.iter().enumerate() {
+        let width = c.width << stage;
+        for i in 0..depth {
+            let stride = if stage > 0 && i == 0 { 2 } else { 1 };
+            let scope = format!("layer{}.{i}", stage + 1);
+            blocks.push(Residual::new(scope, c.block, from, width, stride));
+            from = width * c.block.expansion();
+        }
+    }
+    (stem, blocks)
+}
+
 impl Residual {
-    fn load(scope: &Scope, block: Block, from: usize, width: usize, stride: usize) -> Loaded<Self> {
+    fn new(scope: String, block: Block, from: usize, width: usize, stride: usize) -> Self {
         let to = width * block.expansion();
-        let shapes = match block {
+        let layers = match block {
             Block::Basic => vec![
-                Shape { from, to: width, kernel: 3, stride },
-                Shape { from: width, to, kernel: 3, stride: 1 },
+                Layer { from, to: width, kernel: 3, stride },
+                Layer { from: width, to, kernel: 3, stride: 1 },
             ],
             Block::Bottleneck => vec![
-                Shape { from, to: width, kernel: 1, stride: 1 },
-                Shape { from: width, to: width, kernel: 3, stride },
-                Shape { from: width, to, kernel: 1, stride: 1 },
+                Layer { from, to: width, kernel: 1, stride: 1 },
+                Layer { from: width, to: width, kernel: 3, stride },
+                Layer { from: width, to, kernel: 1, stride: 1 },
             ],
         };
-        let conv = |(i, shape)| Conv::load(scope, &format!("conv{}", i + 1), &format!("bn{}", i + 1), shape);
-        let path = shapes.into_iter().enumerate().map(conv).collect::<Loaded<_>>()?;
+        let named = |(i, layer)| (Names::new(format!("conv{}", i + 1), format!("bn{}", i + 1)), layer);
+        let path = layers.into_iter().enumerate().map(named).collect();
         let shortcut = (stride != 1 || from != to)
-            .then(|| Conv::load(scope, "downsample.0", "downsample.1", Shape { from, to, kernel: 1, stride }))
-            .transpose()?;
-        Ok(Self { path, shortcut })
+            .then(|| (Names::new("downsample.0", "downsample.1"), Layer { from, to, kernel: 1, stride }));
+        Self { scope, path, shortcut }
+    }
+}
+
+/// `ranges`: what [`Net::ranges`] found, for int8 only.
+fn compile<N: MapNumber>(
+    weights: &Weights,
+    c: &ResNetConfig,
+    side: usize,
+    normalise: Normalise,
+    ranges: &[f32],
+) -> Loaded<Net<N>> {
+    let root = weights.root("");
+    let (stem, blocks) = blueprint(c);
+    let mut builder = Builder::new(side, side);
+    // Whose weights each convolution takes, in the order of the steps.
+    let mut files: Vec<(Scope, Names)> = Vec::new();
+    let x = builder.conv(builder.input(), stem.1, None, true);
+    files.push((root.clone(), stem.0));
+    let mut x = builder.max_pool(x);
+    for block in blocks {
+        let scope = root.sub(&block.scope);
+        let mut conv = |names: Names, from, layer, add: Option<MapId>, relu| {
+            files.push((scope.clone(), names));
+            builder.conv(from, layer, add, relu)
+        };
+        let shortcut = match block.shortcut {
+            Some((names, layer)) => conv(names, x, layer, None, false),
+            None => x,
+        };
+        let last = block.path.len() - 1;
+        for (i, (names, layer)) in block.path.into_iter().enumerate() {
+            x = conv(names, x, layer, (i == last).then_some(shortcut), true);
+        }
+    }
+    let mut files = files.into_iter();
+    builder.finish(normalise, ranges, |layer| {
+        let (scope, names) = files.next().expect("as many names as convolutions");
+        names.read(&scope, layer)
+    })
+}
+
+/// The network in candle's tensors.
+pub struct Layers {
+    stem: Conv,
+    blocks: Vec<(Vec<Conv>, Option<Conv>)>,
+    normalise: Normalise,
+    device: Device,
+}
+
+impl Layers {
+    fn load(weights: &Weights, c: &ResNetConfig, normalise: Normalise, device: &Device) -> Loaded<Self> {
+        let root = weights.root("");
+        let (stem, blocks) = blueprint(c);
+        let block = |block: Residual| {
+            let scope = root.sub(&block.scope);
+            let conv = |(names, layer): (Names, Layer)| Conv::load(&scope, &names, layer);
+            let path = block.path.into_iter().map(conv).collect::<Loaded<_>>()?;
+            Ok::<_, EncoderError>((path, block.shortcut.map(conv).transpose()?))
+        };
+        let blocks = blocks.into_iter().map(block).collect::<Loaded<_>>()?;
+        Ok(Self { stem: Conv::load(&root, &stem.0, stem.1)?, blocks, normalise, device: device.clone() })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let shortcut = match &self.shortcut {
-            Some(conv) => conv.forward(x, None, false)?,
-            None => x.clone(),
-        };
-        let (last, first) = self.path.split_last().expect("two or three convolutions");
-        let inner = first.iter().try_fold(x.clone(), |x, conv| conv.forward(&x, None, true))?;
-        last.forward(&inner, Some(&shortcut), true)
+    fn encode(&self, crops: &[&[u8]], side: usize) -> Result<Vec<Vec<f32>>> {
+        let bytes = Tensor::from_vec(crops.concat(), (crops.len(), side, side, 3), &self.device)?;
+        let pixels = (bytes.to_dtype(DType::F32)? / 255.0)?;
+        let constant = |v: &[f32; 3]| Tensor::new(v, &self.device);
+        let pixels = pixels.broadcast_sub(&constant(&self.normalise.mean)?)?;
+        let pixels = pixels.broadcast_div(&constant(&self.normalise.std)?)?;
+        let x = self.stem.forward(&pixels.permute((0, 3, 1, 2))?.contiguous()?, None, true)?;
+        // Zeros are as good as minus infinity: nothing is negative after the ReLU.
+        let mut x = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.max_pool2d_with_stride(3, 2)?;
+        for (path, shortcut) in &self.blocks {
+            let add = match shortcut {
+                Some(conv) => conv.forward(&x, None, false)?,
+                None => x.clone(),
+            };
+            for (i, conv) in path.iter().enumerate() {
+                x = conv.forward(&x, (i == path.len() - 1).then_some(&add), true)?;
+            }
+        }
+        x.flatten_from(2)?.mean(2)?.to_vec2()
     }
 }
 
@@ -85,60 +223,88 @@ impl Residual {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use candle_core::Device;
     use safetensors::SafeTensors;
 
     use super::*;
+    use crate::photo::Filter;
+
+    const NORMALISE: Normalise = Normalise { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
     fn folder(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders").join(name)
     }
 
-    fn load(name: &str) -> ResNet {
-        let config =
-            serde_json::from_slice(&std::fs::read(folder(name).join("resnet.json")).unwrap()).unwrap();
+    fn opened(name: &str) -> (Weights, ResNetConfig) {
+        let config = std::fs::read(folder(name).join("resnet.json")).unwrap();
         let weights = Weights::open(&folder(name).join("model.safetensors"), Device::Cpu).unwrap();
-        ResNet::load(&weights, &config).unwrap()
+        (weights, serde_json::from_slice(&config).unwrap())
     }
 
-    /// Largest difference of normalised features from torchvision's.
-    fn error(resnet: &ResNet, name: &str, side: usize) -> f32 {
+    /// Normalised features, and torchvision's.
+    fn features(network: &ResNet, name: &str, side: usize) -> [Vec<Vec<f32>>; 2] {
         let file = std::fs::read(folder(name).join("expected.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&file).unwrap();
         let crops = file.tensor(&format!("crops_{side}")).unwrap();
-        let n = crops.shape()[0];
-        let crops = Tensor::from_slice(crops.data(), (n, side, side, 3), &Device::Cpu).unwrap();
-        let mean = Tensor::new(&[0.485f32, 0.456, 0.406], &Device::Cpu).unwrap();
-        let std = Tensor::new(&[0.229f32, 0.224, 0.225], &Device::Cpu).unwrap();
-        let pixels = (crops.to_dtype(candle_core::DType::F32).unwrap() / 255.0).unwrap();
-        let pixels = pixels.broadcast_sub(&mean).unwrap().broadcast_div(&std).unwrap();
-        let features = resnet.forward(&pixels.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap()).unwrap();
-        let norm = features.sqr().unwrap().sum_keepdim(1).unwrap().sqrt().unwrap();
-        let got = features.broadcast_div(&norm).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let crops: Vec<&[u8]> = crops.data().chunks(side * side * 3).collect();
+        let rows = network.encode(&crops, side).unwrap();
+        let unit = |row: Vec<f32>| {
+            let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+            row.iter().map(|v| v / norm).collect::<Vec<_>>()
+        };
         let want = file.tensor(&format!("features_{side}")).unwrap();
-        let want = want.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b));
-        assert_eq!(want.len(), got.len());
-        got.iter().zip(want).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max)
+        let want: Vec<f32> = want.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        let want = want.chunks(rows[0].len()).map(<[f32]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(want.len(), rows.len());
+        [rows.into_iter().map(unit).collect(), want]
+    }
+
+    fn error(network: &ResNet, name: &str, side: usize) -> f32 {
+        let [got, want] = features(network, name, side);
+        got.iter().flatten().zip(want.iter().flatten()).map(|(g, w)| (g - w).abs()).fold(0.0, f32::max)
     }
 
     #[test]
-    fn features_are_torchvisions() {
+    fn features_are_torchvisions_by_kernels_and_by_candle() {
         for name in ["resnet_basic", "resnet_bottleneck", "resnet_int8"] {
-            let resnet = load(name);
+            let (weights, config) = opened(name);
             for side in [64, 57] {
-                let error = error(&resnet, name, side);
-                assert!(error <= 1e-5, "{name} at {side}: {error}");
+                let kernels = compile(&weights, &config, side, NORMALISE, &[]).unwrap();
+                let kernels = error(&ResNet::Single(Box::new(kernels)), name, side);
+                assert!(kernels <= 1e-5, "{name} at {side}: {kernels}");
+                // candle's network runs on cards only; here it runs where the tests are.
+                let candle = Layers::load(&weights, &config, NORMALISE, &Device::Cpu).unwrap();
+                let candle = error(&ResNet::Candle(Box::new(candle)), name, side);
+                assert!(candle <= 1e-5, "{name} at {side} by candle: {candle}");
             }
         }
     }
 
     #[test]
-    fn both_ways_of_a_convolution_agree() {
-        let resnet = load("resnet_bottleneck");
-        let x = Tensor::rand(-1f32, 1.0, (2, 3, 37, 43), &Device::Cpu).unwrap();
-        let ours = resnet.stem.forward(&x, None, true).unwrap();
-        let candles = resnet.stem.forward_elsewhere(&x, None, true).unwrap();
-        let error = (ours - candles).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        assert!(error <= 1e-5, "{error}");
+    fn every_precision_is_near_torchvision() {
+        for name in ["resnet_basic", "resnet_bottleneck"] {
+            let (weights, config) = opened(name);
+            let [mean, std] = [NORMALISE.mean, NORMALISE.std];
+            let preprocess = Preprocess { short: 64, crop: 64, filter: Filter::Bilinear, mean, std };
+            for (asked, said, least) in [
+                (PrecisionSetting::Auto, "", 0.9999),
+                (PrecisionSetting::F32, "f32", 0.999_999),
+                (PrecisionSetting::Bf16, "bf16", 0.9999),
+                (PrecisionSetting::Int8, "int8", 0.95),
+            ] {
+                let network = ResNet::load(&weights, &config, &preprocess, &Device::Cpu, asked).unwrap();
+                let (class, numbers) = network.precision();
+                match asked {
+                    PrecisionSetting::Auto => assert_ne!(numbers, "int8"),
+                    _ => assert_eq!(numbers, said),
+                }
+                assert_eq!(class == Precision::Int8, numbers == "int8");
+                let [got, want] = features(&network, name, 64);
+                for (got, want) in got.iter().zip(&want) {
+                    let cosine: f32 = got.iter().zip(want).map(|(g, w)| g * w).sum();
+                    println!("{name} in {asked:?}: {cosine}");
+                    assert!(cosine >= least, "{name} in {asked:?}: {cosine}");
+                }
+            }
+        }
     }
 }

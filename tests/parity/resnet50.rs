@@ -3,12 +3,17 @@
 use std::fs;
 
 use safetensors::SafeTensors;
+use simile::config::PrecisionSetting;
 use simile::encoder::{
     Architecture, Digests, Encoder, EncoderSpec, Modality, ModelFiles, Pooling, ResNetConfig,
 };
 use simile::photo::{self, Crop, Filter, Limits, Preprocess};
 
 pub fn encoder() -> Encoder {
+    encoder_in(PrecisionSetting::F32)
+}
+
+fn encoder_in(setting: PrecisionSetting) -> Encoder {
     let folder = super::folder("SIMILE_SHARED", "../shared").join("models/resnet50-pqf");
     let spec = EncoderSpec {
         name: "resnet50-pqf".parse().unwrap(),
@@ -28,7 +33,7 @@ pub fn encoder() -> Encoder {
         languages: Vec::new(),
         files: ModelFiles { weights: folder.join("model.safetensors"), tokenizer: None },
     };
-    Encoder::open(&spec, &Digests::default()).unwrap()
+    Encoder::open_in(&spec, &Digests::default(), setting).unwrap()
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
@@ -54,6 +59,39 @@ fn stored_crops_encode_as_with_torchvision() {
         println!("crop of photo {which}: {cosine:.7}");
         assert!(cosine >= 0.9999, "photo {which}: {cosine}");
     }
+}
+
+/// Cosine of every crop's vector with that in f32.
+#[test]
+fn other_numbers_are_near_f32() {
+    let folder = super::folder("SIMILE_SHARED", "../shared").join("models/resnet50-pqf");
+    let file = fs::read(folder.join("reference.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    let crops = file.tensor("crop_u8").unwrap().data().chunks(224 * 224 * 3);
+    let crops: Vec<Crop> = crops.map(|pixels| Crop::new(224, pixels.to_vec()).unwrap()).collect();
+    let exact = encoder().encode_crops(&crops).unwrap();
+    let settings =
+        [(PrecisionSetting::Bf16, 0.9999), (PrecisionSetting::Auto, 0.9999), (PrecisionSetting::Int8, 0.99)];
+    for (setting, least) in settings {
+        let encoder = encoder_in(setting);
+        let got = encoder.encode_crops(&crops).unwrap();
+        let pairs = got.iter().zip(&exact);
+        let cosines = pairs.map(|(a, b)| super::cosine(a.vector.as_slice(), b.vector.as_slice()));
+        let worst = cosines.fold(1.0, f64::min);
+        println!("{setting:?}, computed in {}: {worst:.6}", encoder.computes_in());
+        assert!(worst >= least, "{setting:?}: {worst}");
+    }
+}
+
+#[test]
+fn int8_gathers_photos_by_class_as_f32_does() {
+    let folder = super::folder("SIMILE_SHARED", "../shared").join("data/photos");
+    let report = |setting| {
+        simile::eval::photos::run(&encoder_in(setting), &folder, &Limits::default(), &|_, _| {}).unwrap()
+    };
+    let (exact, byte) = (report(PrecisionSetting::F32), report(PrecisionSetting::Int8));
+    println!("precision@10 in f32 {:.4}, in int8 {:.4}", exact.precision_at_10, byte.precision_at_10);
+    assert!((exact.precision_at_10 - byte.precision_at_10).abs() <= 0.005);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod attention;
 mod buffer;
+pub mod convnet;
 mod isa;
 mod math;
 pub mod matrix;

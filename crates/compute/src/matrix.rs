@@ -51,7 +51,7 @@ mod tests;
 pub use finish::{Act, Finish, PerColumn, PerRow, Plain, Scale};
 pub use pack::{Arena, Packed, Weights};
 
-pub(crate) use finish::Sink;
+pub(crate) use finish::{Sink, Writer};
 pub(crate) use kernel::{PANEL, Sums};
 
 use crate::buffer::Shared;

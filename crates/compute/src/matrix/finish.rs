@@ -41,10 +41,10 @@ impl<D: Default, O> Default for Finish<'_, D, O> {
 pub trait Scale<T>: Copy + Sync {
     #[doc(hidden)]
     fn check(&self, rows: usize, columns: usize);
-    /// 16 sums of one row, of which the first `n` count.
+    /// 16 sums of one row, of which the first `n` count, with the bias.
     #[doc(hidden)]
     #[allow(private_bounds, private_interfaces)]
-    unsafe fn apply<S: Simd>(&self, sums: *const T, row: usize, column: usize, n: usize) -> S::F;
+    unsafe fn apply<S: Simd>(&self, sums: *const T, bias: S::F, row: usize, column: usize, n: usize) -> S::F;
 }
 
 /// f32 sums are numbers already.
@@ -67,9 +67,9 @@ pub struct PerRow<'a> {
 impl Scale<f32> for Plain {
     fn check(&self, _: usize, _: usize) {}
     #[inline(always)]
-    unsafe fn apply<S: Simd>(&self, sums: *const f32, _: usize, _: usize, _: usize) -> S::F {
+    unsafe fn apply<S: Simd>(&self, sums: *const f32, bias: S::F, _: usize, _: usize, _: usize) -> S::F {
         // SAFETY: the caller's: 16 sums.
-        unsafe { S::load(sums) }
+        unsafe { S::add(S::load(sums), bias) }
     }
 }
 
@@ -79,9 +79,9 @@ impl Scale<i32> for PerColumn<'_> {
         assert!(self.0.len() >= columns, "a scale per column");
     }
     #[inline(always)]
-    unsafe fn apply<S: Simd>(&self, sums: *const i32, _: usize, column: usize, n: usize) -> S::F {
+    unsafe fn apply<S: Simd>(&self, sums: *const i32, bias: S::F, _: usize, column: usize, n: usize) -> S::F {
         // SAFETY: the caller's: 16 sums, and `n` columns from `column` on, which `check` found scales for.
-        unsafe { S::mul(S::load_i32(sums), columns_of::<S>(self.0, column, n)) }
+        unsafe { S::fma(S::load_i32(sums), columns_of::<S>(self.0, column, n), bias) }
     }
 }
 
@@ -92,17 +92,24 @@ impl Scale<i32> for PerRow<'_> {
         assert!(self.rows.len() >= rows, "a scale per row");
     }
     #[inline(always)]
-    unsafe fn apply<S: Simd>(&self, sums: *const i32, row: usize, column: usize, n: usize) -> S::F {
+    unsafe fn apply<S: Simd>(
+        &self,
+        sums: *const i32,
+        bias: S::F,
+        row: usize,
+        column: usize,
+        n: usize,
+    ) -> S::F {
         // SAFETY: as above; the caller's row is one that `check` found a scale for.
         unsafe {
             let scale =
                 S::mul(columns_of::<S>(self.scale, column, n), S::splat(*self.rows.get_unchecked(row)));
             if n == LANES {
-                return S::mul(S::load_i32_less(sums, self.less.as_ptr().add(column)), scale);
+                return S::fma(S::load_i32_less(sums, self.less.as_ptr().add(column)), scale, bias);
             }
             let mut less = [0i32; LANES];
             less[..n].copy_from_slice(&self.less[column..column + n]);
-            S::mul(S::load_i32_less(sums, less.as_ptr()), scale)
+            S::fma(S::load_i32_less(sums, less.as_ptr()), scale, bias)
         }
     }
 }
@@ -206,8 +213,8 @@ unsafe fn strip<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, const WHOLE: b
         let (residual_scale, zero) = (S::splat(w.residual_scale), S::splat(0.0));
         for i in 0..tile.rows {
             let at = tile.output + i * w.stride + column;
-            let x = w.scale.apply::<S>(sums.0.as_ptr().add(i * PANEL + j), tile.row + i, column, n);
-            let mut x = S::add(x, bias);
+            let sums = sums.0.as_ptr().add(i * PANEL + j);
+            let mut x = w.scale.apply::<S>(sums, bias, tile.row + i, column, n);
             if let Some(residual) = w.residual {
                 let p = residual.at(at).cast_const();
                 let r = if WHOLE { O::load::<S>(p) } else { O::load_part::<S>(p, n) };

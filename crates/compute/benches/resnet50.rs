@@ -1,0 +1,86 @@
+//! ResNet50 with seeded weights: `cargo bench -p simile-compute --bench resnet50 -- [threads] [batch] [rounds]`.
+//! Number types take turns; minimum and median in ms.
+
+use std::convert::Infallible;
+use std::time::Instant;
+
+use simile_compute::convnet::{Builder, Layer, MapNumber, Net, Normalise};
+use simile_compute::number::{B16, F32, U8S8};
+use simile_compute::{Isa, Pool};
+
+const NORMALISE: Normalise = Normalise { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+fn resnet50() -> Builder {
+    let mut b = Builder::new(224, 224);
+    let x = b.conv(b.input(), Layer { from: 3, to: 64, kernel: 7, stride: 2 }, None, true);
+    let (mut x, mut from) = (b.max_pool(x), 64);
+    for (stage, blocks) in [3, 4, 6, 3].into_iter().enumerate() {
+        let width = 64 << stage;
+        for block in 0..blocks {
+            let stride = if block == 0 && stage > 0 { 2 } else { 1 };
+            let one = |from, to, stride| Layer { from, to, kernel: 1, stride };
+            let shortcut = if block == 0 { b.conv(x, one(from, 4 * width, stride), None, false) } else { x };
+            x = b.conv(x, one(from, width, 1), None, true);
+            x = b.conv(x, Layer { from: width, to: width, kernel: 3, stride }, None, true);
+            x = b.conv(x, one(width, 4 * width, 1), Some(shortcut), true);
+            from = 4 * width;
+        }
+    }
+    b
+}
+
+fn net<N: MapNumber>(ranges: &[f32]) -> Net<N> {
+    let mut seed = 99u64;
+    let mut next = move || {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    let load = |layer: &Layer| {
+        let size = layer.from * layer.kernel * layer.kernel;
+        let gain = (6.0 / size as f32).sqrt() * if layer.to > layer.from { 0.4 } else { 1.0 };
+        let weight = (0..layer.to * size).map(|_| next() * gain).collect();
+        Ok::<_, Infallible>((weight, (0..layer.to).map(|_| next() * 0.1).collect()))
+    };
+    resnet50().finish::<N, _>(NORMALISE, ranges, load).unwrap_or_else(|e| match e {})
+}
+
+fn main() {
+    // cargo itself adds --bench.
+    let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    let number = |i: usize, or| numbers.get(i).copied().unwrap_or(or);
+    let (threads, batch, rounds) = (number(0, 1), number(1, 1), number(2, 10));
+    let (pool, isa) = (Pool::new(threads), Isa::best());
+    let photo: Vec<u8> = (0..224 * 224 * 3).map(|i: usize| (i * 7919 % 251) as u8).collect();
+    let photos: Vec<&[u8]> = vec![&photo; batch];
+
+    let single = net::<F32>(&[]);
+    let mut ranges = vec![0.0; single.map_count()];
+    single.ranges(isa, &pool, &photo, &mut ranges);
+    let (brain, byte) = (net::<B16>(&[]), net::<U8S8>(&ranges));
+    let want = single.run(isa, &pool, &[&photo]).remove(0);
+    type Run<'a> = (&'a str, Box<dyn Fn() -> Vec<Vec<f32>> + 'a>);
+    let runs: [Run<'_>; 3] = [
+        ("f32", Box::new(|| single.run(isa, &pool, &photos))),
+        ("bf16", Box::new(|| brain.run(isa, &pool, &photos))),
+        ("int8", Box::new(|| byte.run(isa, &pool, &photos))),
+    ];
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..rounds {
+        for ((_, run), times) in runs.iter().zip(&mut times) {
+            run();
+            for _ in 0..3 {
+                let start = Instant::now();
+                run();
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    println!("resnet50 on {isa}, {threads} threads, batch {batch}");
+    for ((name, run), times) in runs.iter().zip(&mut times) {
+        times.sort_by(f64::total_cmp);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        let got = run().remove(0);
+        let cosine = dot(&got, &want) / (dot(&got, &got) * dot(&want, &want)).sqrt();
+        println!("{name}: {:.2} ({:.2}) ms, cosine {cosine:.6}", times[times.len() / 2], times[0]);
+    }
+}
