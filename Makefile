@@ -4,6 +4,11 @@ PORT   ?= 8080
 MODELS ?=
 FUZZ_TARGETS ?= picture table filter recipe key npy
 FUZZ_SECONDS ?= 60
+# What `cargo fuzz` builds with, without a sanitizer: coverage for libFuzzer, checks on.
+FUZZ_HOST := $(shell uname -m)-unknown-linux-gnu
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1 -Cdebug-assertions
 PHOTOS ?=
 FAQ    ?=
 
@@ -15,7 +20,7 @@ SOURCES := $(if $(PHOTOS)$(FAQ),\
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench deny fuzz tools test-tools deny-tools fuzz-tools clean
+.PHONY: help run build test fmt lint parity bench deny fuzz tools test-tools deny-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,13 +50,13 @@ deny: deny-tools ## check licences, duplicates and sources of dependencies; know
 	then cargo deny --log-level error --locked check --hide-inclusion-graph advisories; \
 	else echo 'advisories: not checked, their database (github.com/rustsec/advisory-db) cannot be reached from here'; fi
 
-fuzz: fuzz-tools ## feed the readers of foreign bytes with what breaks them, a minute each (FUZZ_SECONDS=60)
+fuzz: tools ## feed the readers of foreign bytes with what breaks them, a minute each (FUZZ_SECONDS=60)
+	cd fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --target $(FUZZ_HOST)
 	@for target in $(FUZZ_TARGETS); do \
-	  found=fuzz/corpus-found/$$target; seeds=fuzz/corpus/$$target; \
-	  [ $$target = picture ] && seeds="tests/fixtures/photos/formats"; \
-	  mkdir -p $$found; echo "fuzz: $$target"; \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run --release --sanitizer none $$target $$found $$(ls -d $$seeds 2>/dev/null) -- \
-	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=3072 -max_len=65536 -print_final_stats=1 -verbosity=0 || exit 1; \
+	  found=fuzz/corpus-found/$$target; mkdir -p $$found; echo "fuzz: $$target"; \
+	  seeds=fuzz/corpus/$$target; [ -d $$seeds ] || seeds=tests/fixtures/photos/formats; \
+	  fuzz/target/$(FUZZ_HOST)/release/$$target $$found $$seeds -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+	    -rss_limit_mb=3072 -max_len=65536 -print_final_stats=1 -verbosity=0 -print_funcs=0 -artifact_prefix=$$found- || exit 1; \
 	done
 
 fmt: ## format the code
@@ -65,9 +70,6 @@ tools: ## install what the build needs
 
 test-tools: ## install what the tests need
 	@scripts/install-tools test
-
-fuzz-tools: tools
-	@scripts/install-tools fuzz
 
 deny-tools: tools
 	@scripts/install-tools deny
