@@ -185,6 +185,7 @@ struct Into<'a, N: Number, const T: usize, const M: usize> {
 
 impl<N: Number, const T: usize, const M: usize> Task for Into<'_, N, T, M> {
     type Output = ();
+    #[allow(clippy::needless_range_loop)] // j is a column of d
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let ((from, f), (_, t)) = (self.job.from, self.job.to);
@@ -226,6 +227,7 @@ struct Back<'a, N: Number, const T: usize, const M: usize> {
 
 impl<N: Number, const T: usize, const M: usize> Task for Back<'_, N, T, M> {
     type Output = ();
+    #[allow(clippy::needless_range_loop)] // j is a column of d
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let (to, t) = self.job.to;
