@@ -69,14 +69,16 @@ function address() {
   const data = new FormData(form);
   const url = new URL("/", location);
   const kept = new URL(location).searchParams;
-  for (const name of ["c", "q", "tag", "in"]) {
+  for (const name of ["c", "q", "tag", "in", "since", "until"]) {
     const value = data.get(name)?.trim();
     if (value) url.searchParams.set(name, value);
   }
   // A photo or an item belongs to the collection that was asked.
   if ((kept.get("c") ?? data.get("c")) !== data.get("c")) return url.href;
-  if (data.get("kept") && !data.get("q")?.trim()) url.searchParams.set("photo", data.get("kept"));
-  else if (kept.has("item") && !data.get("q")?.trim()) {
+  // Photos with captions are asked by picture and words together; else words take the photo's place.
+  const alone = !data.get("q")?.trim() || data.has("both");
+  if (data.get("kept") && alone) url.searchParams.set("photo", data.get("kept"));
+  else if (kept.has("item") && alone) {
     url.searchParams.set("item", kept.get("item"));
   }
   return url.href;
@@ -85,9 +87,8 @@ function address() {
 function byPhoto(photo) {
   const data = new FormData(form);
   data.set("photo", photo, photo.name || "photo");
-  data.set("q", "");
+  if (!data.has("both")) data.set("q", (box.value = ""));
   data.delete("kept");
-  box.value = "";
   box.blur();
   return show(form.action, { method: "POST", body: data });
 }

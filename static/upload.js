@@ -27,7 +27,8 @@ function attach(form) {
   const room = form.querySelector(".uploading");
   const part = (name) => room.querySelector(name);
   const bar = part("progress");
-  const wanted = form.dataset.kind === "faq" ? TABLE : PICTURE;
+  // The server knows a table of captions by its columns, and leaves other tables out.
+  const wanted = form.dataset.kind === "faq" ? TABLE : { test: (path) => PICTURE.test(path) || /\.(csv|tsv)$/i.test(path) };
   let plan = [];
   let running = null;
 
@@ -87,6 +88,8 @@ function attach(form) {
       };
       await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
       const report = running.stopped ? null : await ask(`/api/v1/jobs/${job}/finish`, { method: "POST" });
+      // What captions could not be given is known only now.
+      for (const r of report?.rejected ?? []) if (/:\d+$/.test(r.path)) reject(list, r);
       end(report);
     } catch (error) {
       if (running.job) ask(`/api/v1/jobs/${running.job}/cancel`, { method: "POST" }).catch(() => {});

@@ -6,7 +6,7 @@ use super::{CliError, Global, exit};
 use crate::library::Library;
 use crate::search::Page;
 use crate::store::{Access, Filter};
-use crate::types::CollectionName;
+use crate::types::{CollectionName, Date};
 
 /// Which hits to give.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,6 +26,12 @@ pub struct Hits {
     /// Only items whose key begins so
     #[arg(long, value_name = "PREFIX")]
     pub path_prefix: Option<String>,
+    /// Only items dated then or later: 2024, 2024-05 or 2024-05-01
+    #[arg(long, value_name = "DATE")]
+    pub date_from: Option<Date>,
+    /// Only items dated then or earlier
+    #[arg(long, value_name = "DATE")]
+    pub date_to: Option<Date>,
 }
 
 impl Hits {
@@ -33,7 +39,12 @@ impl Hits {
         Page { k: self.k, offset: self.offset, min_score: self.min_score }
     }
     pub fn filter(&self) -> Filter {
-        Filter { tags: self.tags.clone(), path_prefix: self.path_prefix.clone() }
+        Filter {
+            tags: self.tags.clone(),
+            path_prefix: self.path_prefix.clone(),
+            date_from: self.date_from.clone(),
+            date_to: self.date_to.clone(),
+        }
     }
 }
 

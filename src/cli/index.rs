@@ -16,6 +16,7 @@ use crate::types::{CollectionName, EncoderName};
 #[command(after_help = "\
 Examples:
   simile index ~/Pictures --collection photos
+  simile index ~/Pictures --collection photos --captions captions.csv
   simile index questions.csv --collection faq --encoder bge-base-zh-v1.5
   simile index ~/Pictures --collection photos --recipe IVF256,SQ8 --prune")]
 pub struct Args {
@@ -40,6 +41,12 @@ pub struct Args {
     /// Prune even if the folder is missing or empty, or more than half has vanished
     #[arg(long)]
     force: bool,
+    /// A CSV with a caption, tags or a date for each photo; without it, one in the folder is taken by its columns
+    #[arg(long, value_name = "FILE")]
+    captions: Option<PathBuf>,
+    /// The encoder of the captions; without one the collection's own, or the best for their language
+    #[arg(long, value_name = "NAME")]
+    caption_encoder: Option<EncoderName>,
     /// Look into every file, also those whose size, time and inode have not changed
     #[arg(long)]
     rehash: bool,
@@ -56,6 +63,8 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         prune: args.prune,
         force: args.force,
         rehash: args.rehash,
+        captions: args.captions.map(|path| std::path::absolute(&path).unwrap_or(path)),
+        caption_encoder: args.caption_encoder,
     };
     let tracker = Arc::new(Tracker::default());
     let stop = tracker.clone();
@@ -114,6 +123,9 @@ fn report(global: &Global, report: &Report) {
         report.skipped,
         report.rejected.len()
     );
+    if report.captioned > 0 {
+        tell!("{} photos have new captions, tags or dates", report.captioned);
+    }
     if report.vanished > 0 {
         tell!("{} photos are gone from the folder; --prune takes them out", report.vanished);
     }

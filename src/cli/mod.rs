@@ -176,7 +176,7 @@ fn print_usage(e: &clap::Error) {
     if shown == text {
         let _ = e.print();
     } else {
-        eprint!("{shown}");
+        tell!("{}", shown.trim_end());
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::search::{Answer, Hit, Shown};
+use crate::search::{Answer, By, Hit, Match, Shown};
 
 /// What a terminal acts on, and what turns the direction of a text.
 fn hidden(c: char) -> bool {
@@ -80,7 +80,16 @@ pub fn answer(answer: &Answer) {
 
 fn hit(hit: &Hit) {
     match &hit.shown {
-        Shown::Photo { .. } => say!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(hit.key.as_str())),
+        Shown::Photo { caption, .. } => {
+            say!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(hit.key.as_str()));
+            if let Some(caption) = caption {
+                say!("             {}", one_line(caption));
+            }
+            if !hit.matched.is_empty() {
+                let by: Vec<String> = hit.matched.iter().map(matched).collect();
+                say!("             found by its {}", by.join(", and its "));
+            }
+        }
         Shown::Faq { question, wording, answer, .. } => {
             say!("{:>3}  {:.4}  {}", hit.rank, hit.score, one_line(question));
             if wording != question {
@@ -91,6 +100,16 @@ fn hit(hit: &Hit) {
             }
         }
     }
+}
+
+/// `caption (place 2, 0.8312)`.
+fn matched(by: &Match) -> String {
+    let what = match by.by {
+        By::Picture => "picture",
+        By::Caption => "caption",
+        By::Words => "words",
+    };
+    format!("{what} (place {}, {:.4})", by.rank, by.score)
 }
 
 #[cfg(test)]

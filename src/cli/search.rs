@@ -10,7 +10,7 @@ use super::input::{As, Input, read_photo};
 use super::{CliError, Global, exit, output};
 use crate::library::Library;
 use crate::photo::{self, Class};
-use crate::search::{self, Answer, Ask, Query};
+use crate::search::{self, Answer, Ask, Like, Query};
 use crate::store::text_of_path;
 use crate::types::{CollectionName, ItemKey};
 
@@ -21,14 +21,18 @@ Examples:
   simile search truck.jpg --collection photos --k 5
   simile search \"red truck\" --collection photos
   simile search queries/ --collection photos --json
-  simile search --item trucks/red.jpg --collection photos")]
+  simile search --item trucks/red.jpg --collection photos
+  simile search truck.jpg --words snow --collection photos")]
 pub struct Args {
     /// A text, a photo, or a folder of photos
-    #[arg(required_unless_present = "item", value_name = "TEXT|PHOTO|FOLDER")]
+    #[arg(required_unless_present_any = ["item", "words"], value_name = "TEXT|PHOTO|FOLDER")]
     query: Option<OsString>,
-    /// More like this item of the collection
-    #[arg(long, value_name = "KEY", conflicts_with = "query")]
+    /// More like this item of the collection; with a text, photos that fit both
+    #[arg(long, value_name = "KEY")]
     item: Option<ItemKey>,
+    /// Photos that look like QUERY and whose caption or name fits these words
+    #[arg(long, value_name = "TEXT")]
+    words: Option<String>,
     /// The collection to search; may be left out if there is only one
     #[arg(long, short, value_name = "NAME")]
     collection: Option<CollectionName>,
@@ -49,14 +53,26 @@ struct OfFolder {
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let library = args::reader(global)?;
     let collection = args::collection(&library, args.collection.as_ref())?;
-    let ask = match (&args.item, &args.query) {
-        (Some(key), _) => Ask::Item(key.clone()),
-        (None, Some(query)) => match Input::of(query, args.told)? {
-            Input::Text(text) => Ask::Text(text),
-            Input::Photo(path) => Ask::Photo(read_photo(&path, &library.photo_limits())?),
-            Input::Folder(folder) => return run_folder(global, &args, &library, &collection, &folder),
-        },
-        (None, None) => unreachable_without_query()?,
+    let given = args.query.as_deref().map(|query| Input::of(query, args.told)).transpose()?;
+    let ask = match (&args.item, given, args.words.clone()) {
+        (Some(key), None, None) => Ask::Item(key.clone()),
+        (Some(key), None, Some(text)) | (Some(key), Some(Input::Text(text)), None) => {
+            Ask::Both(Like::Item(key.clone()), text)
+        }
+        (None, Some(Input::Text(text)), None) => Ask::Text(text),
+        (None, Some(Input::Photo(path)), words) => {
+            let photo = read_photo(&path, &library.photo_limits())?;
+            match words {
+                Some(text) => Ask::Both(Like::Photo(photo), text),
+                None => Ask::Photo(photo),
+            }
+        }
+        (None, Some(Input::Folder(folder)), None) => {
+            return run_folder(global, &args, &library, &collection, &folder);
+        }
+        (None, None, Some(text)) => Ask::Text(text),
+        (None, None, None) => unreachable_without_query()?,
+        _ => return Err(too_many()),
     };
     let answer = search_one(&library, &collection, ask, &args.hits)?;
     if global.json {
@@ -69,6 +85,11 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 
 fn unreachable_without_query() -> Result<Ask, CliError> {
     Err(CliError::new(exit::INPUT, "query.empty", "give a text, a photo or a folder to search for"))
+}
+
+fn too_many() -> CliError {
+    let message = "search by one photo or item, by one text, or by one of each";
+    CliError::new(exit::INPUT, "search.too_many", message)
 }
 
 fn search_one(

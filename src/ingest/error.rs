@@ -9,7 +9,7 @@ use crate::library::LibraryError;
 use crate::photo::PhotoError;
 use crate::store::StoreError;
 use crate::text::table::TableError;
-use crate::types::{Coded, Fault, NameError};
+use crate::types::{Coded, Fault, ItemKey, NameError};
 
 /// Why an import cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,10 @@ pub enum IngestError {
     Table { path: String, source: TableError },
     #[error("{path}: {source}")]
     Photo { path: String, source: PhotoError },
+    #[error("{key:?}: the caption has {bytes} bytes, at most {max} are taken; shorten it")]
+    LongCaption { key: ItemKey, bytes: usize, max: usize },
+    #[error("captions belong to photos, and this is an FAQ table; give a folder of photos")]
+    CaptionsOfFaq,
     #[error("the question is empty; give it at least one word")]
     EmptyQuestion,
     #[error("the answer is empty; give it at least one word")]
@@ -106,6 +110,8 @@ impl Coded for IngestError {
             Self::Path { .. } => "key.path",
             Self::NotTaken { .. } => "upload.not_taken",
             Self::UnknownUpload(_) => "upload.unknown",
+            Self::LongCaption { .. } => "caption.too_long",
+            Self::CaptionsOfFaq => "captions.of_faq",
             Self::EmptyQuestion => "faq.question_empty",
             Self::EmptyAnswer => "faq.answer_empty",
             Self::Table { source, .. } => source.code(),
@@ -122,6 +128,7 @@ impl Coded for IngestError {
             Self::NotTaken { .. } => Fault::Unsupported,
             Self::TooLarge { .. } | Self::TooManyFiles { .. } => Fault::TooLarge,
             Self::TooManyUploads { .. } => Fault::Busy,
+            Self::LongCaption { .. } => Fault::TooLarge,
             Self::Table { source, .. } => source.fault(),
             Self::Photo { source, .. } => source.fault(),
             Self::Library(e) => e.fault(),
@@ -139,6 +146,8 @@ impl Coded for IngestError {
             | Self::EmptyFolder { .. } => Some("path"),
             Self::TooManyFiles { .. } => Some("files"),
             Self::Collides { .. } | Self::Prefix { .. } => Some("prefix"),
+            Self::CaptionsOfFaq => Some("captions"),
+            Self::LongCaption { .. } => Some("caption"),
             Self::EmptyQuestion => Some("question"),
             Self::EmptyAnswer => Some("answer"),
             Self::Name(e) => e.field(),

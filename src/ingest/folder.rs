@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use super::captions::{self, CaptionFile, CaptionImport};
 use super::error::IngestError;
 use super::photos::{self, Candidate};
 use super::plan::{self, Plan};
@@ -22,6 +23,8 @@ use crate::types::{Coded, ItemKey};
 #[derive(Default)]
 struct Listing {
     pictures: Vec<(ItemKey, PathBuf, Stamp)>,
+    /// Tables that tell of photos, by their columns.
+    captions: Vec<PathBuf>,
     skipped: u64,
     skipped_kinds: BTreeMap<String, u64>,
     rejected: Vec<Reject>,
@@ -29,14 +32,17 @@ struct Listing {
 }
 
 /// Brings a folder's (or a single photo's) items up to date.
-pub fn import(library: &Library, plan: &Plan, tracker: &Tracker) -> Result<Done, IngestError> {
+pub fn import(library: &Library, plan: &mut Plan, tracker: &Tracker) -> Result<Done, IngestError> {
     tracker.begin(Phase::Listing, 0);
     let listing = match &plan.source {
         Source::Photo(path) => list_one(plan, path)?,
         source => list(plan, source.path(), tracker)?,
     };
     let stamps = plan.collection.store().stamps(plan.collection.id(), plan.root.id)?;
-    let nothing = listing.pictures.is_empty() && listing.skipped == 0 && listing.rejected.is_empty();
+    let nothing = listing.pictures.is_empty()
+        && listing.captions.is_empty()
+        && listing.skipped == 0
+        && listing.rejected.is_empty();
     if nothing && stamps.is_empty() && !listing.cancelled {
         return Err(IngestError::EmptyFolder { path: plan.source.path().to_owned() });
     }
@@ -51,6 +57,7 @@ pub fn import(library: &Library, plan: &Plan, tracker: &Tracker) -> Result<Done,
     if listing.cancelled {
         return Ok(Done { report, cancelled: true });
     }
+    let captions = caption_files(plan.captions.take(), &listing, &mut report, tracker);
     let vanished = vanished(plan, &listing, &stamps);
     let prune = prune_allowed(plan, &vanished, stamps.len())?;
     let candidates = changed(plan, listing, &stamps, &mut report);
@@ -60,6 +67,11 @@ pub fn import(library: &Library, plan: &Plan, tracker: &Tracker) -> Result<Done,
     } else {
         report.vanished = vanished.len() as u64;
     }
+    if cancelled || captions.is_empty() {
+        return Ok(Done { report, cancelled });
+    }
+    let (collection, root, named) = (&*plan.collection, &plan.root, plan.caption_encoder.as_ref());
+    let cancelled = CaptionImport { library, collection, root, named }.run(captions, &mut report, tracker)?;
     Ok(Done { report, cancelled })
 }
 
@@ -127,6 +139,7 @@ impl Listing {
                 Ok(key) => self.pictures.push((key, absolute(path), stamp)),
                 Err(e) => self.reject(text, e.code(), e.to_string()),
             },
+            Ok((Class::Other, _)) if is_captions(path) => self.captions.push(path.to_owned()),
             Ok((class, _)) => self.skip(class),
         }
     }
@@ -145,6 +158,41 @@ impl Listing {
     fn reject(&mut self, path: String, code: &str, reason: String) {
         self.rejected.push(Reject { path, code: code.to_owned(), reason });
     }
+}
+
+/// The table that was named, else those in the folder. One in the folder that cannot be read is a reject.
+fn caption_files(
+    named: Option<CaptionFile>,
+    listing: &Listing,
+    report: &mut Report,
+    tracker: &Tracker,
+) -> Vec<CaptionFile> {
+    if let Some(named) = named {
+        report.skipped += listing.captions.len() as u64;
+        return vec![named];
+    }
+    let mut files = Vec::new();
+    for path in &listing.captions {
+        match CaptionFile::read(path) {
+            Ok(file) => files.push(file),
+            Err(e) => {
+                tracker.reject();
+                let (code, reason) = (e.code().to_owned(), e.to_string());
+                report.rejected.push(Reject { path: text_of_path(path), code, reason });
+            }
+        }
+    }
+    files
+}
+
+/// Only the first bytes of a `.csv` are read for this.
+fn is_captions(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let table = matches!(path.extension().and_then(|e| e.to_str()), Some(e) if e.eq_ignore_ascii_case("csv") || e.eq_ignore_ascii_case("tsv"));
+    table
+        && files::open(path).and_then(|(file, _)| file.take(8 << 10).read_to_end(&mut head)).is_ok()
+        && captions::recognised(&name, &head)
 }
 
 fn absolute(path: &Path) -> PathBuf {

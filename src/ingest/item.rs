@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::captions::Told;
 use super::error::IngestError;
 use super::plan::{self, First, Target};
-use super::{photos, table};
+use super::{captions, photos, table};
 use crate::library::{Collection, Library, Tracker, Urgency};
 use crate::store::{Batch, NewItem, Place, RootKind, RootRecord};
 use crate::text;
@@ -37,7 +38,7 @@ pub struct Entry {
 /// Name of the root of all items that were put one by one.
 const API_ROOT: &str = "api";
 
-/// Puts a photo under a key; the bytes are kept. Returns after the commit.
+/// Puts a photo under a key; the bytes are kept. What is not told of it stays as it was. Returns after the commit.
 ///
 /// # Errors
 /// `photo.*` for what is no good photo, `collection.*`, and what stops encoder or store.
@@ -46,11 +47,11 @@ pub fn put_photo(
     collection: &CollectionName,
     key: ItemKey,
     bytes: &[u8],
-    tags: Vec<String>,
+    told: Told,
 ) -> Result<Put, IngestError> {
     let collection = open(library, collection, Kind::Photos)?;
     let root = plan::root(&collection, RootKind::Api, API_ROOT, None)?;
-    put_photo_in(library, &collection, &root, key, bytes, tags, Urgency::Interactive)
+    put_photo_in(library, &collection, &root, key, bytes, told, Urgency::Interactive)
 }
 
 /// Puts a photo into a root that is settled already.
@@ -60,24 +61,31 @@ pub fn put_photo_in(
     root: &RootRecord,
     key: ItemKey,
     bytes: &[u8],
-    tags: Vec<String>,
+    told: Told,
     urgency: Urgency,
 ) -> Result<Put, IngestError> {
     plan::encoder_for(library, collection, First::default(), &Tracker::default())?;
     let limits = &library.photo_limits();
     let refused = |source| IngestError::Photo { path: key.to_string(), source };
     limits.check_bytes(bytes.len() as u64).map_err(refused)?;
-    plan::settle(|| {
+    let put = plan::settle(|| {
         let encoding = collection.encoding()?;
         let prepared = photos::prepare(collection, bytes, limits, &encoding).map_err(refused)?;
         let before = collection.store().item(collection.id(), &key)?;
-        if before.as_ref().is_some_and(|b| b.content.as_ref() == Some(&prepared.content) && b.tags == tags) {
+        if before.as_ref().is_some_and(|b| b.content.as_ref() == Some(&prepared.content)) {
             return Ok(Put::Unchanged);
         }
         let vectors = encoding.photos(&[&prepared.crops], urgency)?.remove(0);
         let place = Place::Blob(collection.store().put_blob(bytes)?);
-        let item = photos::item(key.clone(), root.id, &prepared, vectors, place, None, tags.clone());
+        let (had, caption) = before.as_ref().map(|b| (b.tags.clone(), b.caption())).unwrap_or_default();
+        let tags = told.tags.clone().unwrap_or(had);
+        let item = photos::item(key.clone(), root.id, &prepared, vectors, place, None, tags, caption);
         commit(collection, item, before.is_some())
+    })?;
+    let described = captions::tell(library, collection, &key, told, urgency)?;
+    Ok(match put {
+        Put::Unchanged if described => Put::Replaced,
+        put => put,
     })
 }
 

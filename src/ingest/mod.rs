@@ -1,6 +1,7 @@
 //! A folder, an upload or a table becomes items: bounded stages, a report, and a next run that goes on where this one was.
 //! Knows nothing of HTTP or the terminal.
 
+mod captions;
 mod error;
 mod folder;
 mod item;
@@ -25,6 +26,7 @@ use crate::library::{JobError, Lane, Library, LibraryError, Outcome, Tracker};
 use crate::store::{self, JobId, NewJob};
 use crate::types::{CollectionName, EncoderName, Kind};
 
+pub use captions::Told;
 pub use error::IngestError;
 pub use item::{Entry, Put, put_entry, put_photo};
 pub use report::{Reject, Report};
@@ -106,6 +108,12 @@ pub struct Request {
     /// Hash every file, also those whose size, time and inode are known.
     #[serde(default)]
     pub rehash: bool,
+    /// A table of this machine with a caption, tags or a date for each photo.
+    #[serde(default, with = "path_json::maybe")]
+    pub captions: Option<PathBuf>,
+    /// What encodes them; `None`: the collection's own, or the best for their language.
+    #[serde(default)]
+    pub caption_encoder: Option<EncoderName>,
 }
 
 impl Request {
@@ -120,7 +128,19 @@ impl Request {
             prune: false,
             force: false,
             rehash: false,
+            captions: None,
+            caption_encoder: None,
         }
+    }
+}
+
+impl Request {
+    /// Whether the caption table that it names can be read.
+    ///
+    /// # Errors
+    /// `path.*`, `captions.*`, `table.*`.
+    pub fn check_captions(&self) -> Result<(), IngestError> {
+        self.captions.as_deref().map_or(Ok(()), |path| captions::CaptionFile::read(path).map(drop))
     }
 }
 
@@ -137,8 +157,8 @@ pub struct Done {
 /// # Errors
 /// What stops the whole import; what is wrong with one item is in the report instead.
 pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Done, IngestError> {
-    let plan = plan::Plan::make(library, request)?;
-    let done = import(library, &plan, tracker);
+    let mut plan = plan::Plan::make(library, request)?;
+    let done = import(library, &mut plan, tracker);
     if let Err(IngestError::Library(LibraryError::Recipe(_))) = &done
         && let Err(e) = plan.put_recipe_back(tracker)
     {
@@ -147,7 +167,7 @@ pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Do
     done
 }
 
-fn import(library: &Library, plan: &plan::Plan, tracker: &Tracker) -> Result<Done, IngestError> {
+fn import(library: &Library, plan: &mut plan::Plan, tracker: &Tracker) -> Result<Done, IngestError> {
     let mut done = match &plan.source {
         Source::Folder(_) | Source::Photo(_) => folder::import(library, plan, tracker)?,
         Source::Table(_) => table::import(library, plan, tracker)?,

@@ -26,3 +26,20 @@ pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<PathBuf, D::Error>
         Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
     })
 }
+
+/// The same for a path that may be absent.
+pub mod maybe {
+    use super::{Deserialize, Deserializer, Path, PathBuf, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Told(#[serde(with = "super")] PathBuf);
+
+    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, s: S) -> Result<S::Ok, S::Error> {
+        path.as_deref().map(|path: &Path| Told(path.to_owned())).serialize(s)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<Told>::deserialize(d)?.map(|Told(path)| path))
+    }
+}

@@ -66,7 +66,9 @@ pub fn prepare(
     })
 }
 
-/// The item of a prepared photo and its vector.
+/// The item of a prepared photo and its vector. The store hands on the caption that a photo of the same key had; here are
+/// its words.
+#[allow(clippy::too_many_arguments)]
 pub fn item(
     key: ItemKey,
     root: RootId,
@@ -75,9 +77,10 @@ pub fn item(
     place: Place,
     stamp: Option<Stamp>,
     tags: Vec<String>,
+    caption: Option<&str>,
 ) -> NewItem {
     NewItem {
-        words: keywords(&key, &tags),
+        words: keywords(&key, &tags, caption),
         key,
         root: Some(root),
         body: Body::Photo {
@@ -261,16 +264,20 @@ fn encode_batch(
     cut_again(source, &encoding, batch, report, tracker);
     let crops: Vec<&Crops> = batch.iter().map(|(_, prepared)| &prepared.crops).collect();
     let vectors = encoding.photos(&crops, Urgency::Bulk)?;
-    let upserts: Vec<NewItem> = batch
-        .iter()
-        .zip(vectors)
-        .map(|((candidate, prepared), vectors)| {
-            let place = Place::File { path: candidate.path.clone() };
-            let stamp = Some(candidate.stamp);
-            item(candidate.key.clone(), source.plan.root.id, prepared, vectors, place, stamp, Vec::new())
-        })
-        .collect();
-    source.plan.collection.commit(&Batch { upserts, deletes: Vec::new() })?;
+    let collection = &source.plan.collection;
+    let mut upserts = Vec::with_capacity(batch.len());
+    for ((candidate, prepared), vectors) in batch.iter().zip(vectors) {
+        // What was told of a photo stays when its file changes.
+        let before = match candidate.there {
+            true => collection.store().item(collection.id(), &candidate.key)?,
+            false => None,
+        };
+        let (tags, caption) = before.as_ref().map(|b| (b.tags.clone(), b.caption())).unwrap_or_default();
+        let place = Place::File { path: candidate.path.clone() };
+        let (key, root, stamp) = (candidate.key.clone(), source.plan.root.id, Some(candidate.stamp));
+        upserts.push(item(key, root, prepared, vectors, place, stamp, tags, caption));
+    }
+    collection.commit(&Batch { upserts, deletes: Vec::new() })?;
     let replaced = batch.iter().filter(|(candidate, _)| candidate.there).count() as u64;
     report.replaced += replaced;
     report.indexed += batch.len() as u64 - replaced;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::captions::CaptionFile;
 use super::error::IngestError;
 use super::{Request, Source, key};
 use crate::encoder::Encoder;
@@ -21,6 +22,9 @@ pub struct Plan {
     pub prune: bool,
     pub force: bool,
     pub rehash: bool,
+    /// Read before anything else, so that what is wrong with it is told at once.
+    pub captions: Option<CaptionFile>,
+    pub caption_encoder: Option<EncoderName>,
     /// What the collection had before this import asked for another.
     recipe_before: Recipe,
 }
@@ -28,6 +32,10 @@ pub struct Plan {
 impl Plan {
     pub fn make(library: &Library, request: &Request) -> Result<Self, IngestError> {
         let source = source_of(library, request)?;
+        if request.captions.is_some() && source.kind() == Kind::Faq {
+            return Err(IngestError::CaptionsOfFaq);
+        }
+        let captions = request.captions.as_deref().map(CaptionFile::read).transpose()?;
         let prefix = request.prefix.as_deref().map(key::check_prefix).transpose()?;
         let target = Target {
             name: &request.collection,
@@ -50,6 +58,8 @@ impl Plan {
             prune: request.prune,
             force: request.force,
             rehash: request.rehash,
+            captions,
+            caption_encoder: request.caption_encoder.clone(),
             recipe_before,
         })
     }
@@ -166,6 +176,36 @@ pub fn settle<T>(mut attempt: impl FnMut() -> Result<T, IngestError>) -> Result<
         }
     }
     attempt()
+}
+
+/// The encoder of a collection's captions, or the one that its first captions get.
+///
+/// # Errors
+/// `collection.other_encoder` if another one is named than it has.
+pub fn caption_encoder_for(
+    library: &Library,
+    collection: &Collection,
+    named: Option<&EncoderName>,
+    language: Option<Language>,
+    tracker: &Tracker,
+) -> Result<Arc<LoadedEncoder>, IngestError> {
+    if let Some(encoder) = collection.caption_encoder()? {
+        let has = encoder.about().name();
+        return match named {
+            Some(wanted) if wanted != has => Err(LibraryError::OtherEncoder {
+                collection: collection.name().clone(),
+                has: has.to_string(),
+                wanted: wanted.to_string(),
+            }
+            .into()),
+            _ => Ok(encoder),
+        };
+    }
+    // Captions are texts, as an FAQ's are.
+    let wanted = Wanted { kind: Kind::Faq, language, named };
+    let encoder = library.encoder_for(wanted, tracker)?;
+    collection.set_caption_encoder(encoder.about())?;
+    Ok(encoder)
 }
 
 /// Told by the path itself; a path that is gone may still be pruned if it is a root of the collection.

@@ -17,12 +17,19 @@ pub struct Report {
     pub removed: u64,
     /// Items whose file is gone and that are kept (without `--prune`).
     pub vanished: u64,
+    /// Photos whose caption, tags or date came or changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub captioned: u64,
     /// Files that are no pictures, all kinds.
     pub skipped: u64,
     /// Of those skipped: HEIC, RAW and video by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped_kinds: BTreeMap<String, u64>,
     pub rejected: Vec<Reject>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One item that could not be taken, and why.
@@ -42,6 +49,7 @@ impl Report {
         self.replaced += other.replaced;
         self.removed += other.removed;
         self.vanished += other.vanished;
+        self.captioned += other.captioned;
         self.skipped += other.skipped;
         for (kind, count) in &other.skipped_kinds {
             *self.skipped_kinds.entry(kind.clone()).or_default() += count;

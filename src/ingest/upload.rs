@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::captions::{self, CaptionFile, CaptionImport, Told};
 use super::error::IngestError;
 use super::item::{Put, put_photo_in};
 use super::plan::{self, Target};
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Uploads open at once, and files in one.
 const MOST_OPEN: usize = 64;
 const MOST_FILES: u64 = 1_000_000;
+
+/// Captions that one upload holds until its end.
+const MOST_CAPTIONS: usize = 200_000;
 
 /// The uploads under way.
 pub struct Uploads {
@@ -55,6 +59,8 @@ struct State {
     report: Report,
     heard: Instant,
     files: u64,
+    /// Told of photos that may still be on their way; used when the upload ends.
+    captions: Vec<CaptionFile>,
 }
 
 /// What became of one file.
@@ -67,6 +73,10 @@ pub enum Added {
     },
     Table {
         report: Report,
+    },
+    /// A table of captions, by its columns; the photos get them when the upload ends.
+    Captions {
+        rows: usize,
     },
     /// No picture and no table; nothing is wrong with that.
     Skipped {
@@ -102,7 +112,12 @@ impl Uploads {
             params: serde_json::Value::Null,
         })?;
         tracker.begin(Phase::Indexing, new.files);
-        let state = Mutex::new(State { report: Report::default(), heard: Instant::now(), files: 0 });
+        let state = Mutex::new(State {
+            report: Report::default(),
+            heard: Instant::now(),
+            files: 0,
+            captions: Vec::new(),
+        });
         self.lock().insert(id, Arc::new(Upload { collection, root, tracker, state }));
         Ok(id)
     }
@@ -168,6 +183,9 @@ impl Upload {
             Class::Other => photo::classify(&name, &bytes[..bytes.len().min(64)]),
             by_name => by_name,
         };
+        if class == Class::Other && captions::recognised(&name, bytes) {
+            return self.hold(&name, bytes);
+        }
         if class != Class::Picture {
             return Ok(Added::Skipped { path: relative.to_owned() });
         }
@@ -179,10 +197,23 @@ impl Upload {
             &self.root,
             key.clone(),
             bytes,
-            Vec::new(),
+            Told::default(),
             Urgency::Bulk,
         )?;
         Ok(Added::Photo { key, put })
+    }
+
+    /// Keeps a caption table until all photos are there.
+    fn hold(&self, name: &str, bytes: &[u8]) -> Result<Added, IngestError> {
+        let file = CaptionFile::parse(name, bytes)?;
+        let rows = file.rows();
+        let mut state = self.state();
+        if state.captions.iter().map(CaptionFile::rows).sum::<usize>() + rows > MOST_CAPTIONS {
+            let why = format!("an upload takes {MOST_CAPTIONS} captions; send the rest with another one");
+            return Err(IngestError::NotTaken { path: name.to_owned(), why });
+        }
+        state.captions.push(file);
+        Ok(Added::Captions { rows })
     }
 
     /// A table's entries belong to the table, so that another one beside it takes none of them away.
@@ -209,6 +240,7 @@ impl Upload {
             Ok(Added::Photo { put: Put::Replaced, .. }) => report.replaced += 1,
             Ok(Added::Photo { put: Put::Unchanged, .. }) => report.unchanged += 1,
             Ok(Added::Table { report: table }) => report.add(table),
+            Ok(Added::Captions { .. }) => {}
             Ok(Added::Skipped { .. }) => report.skipped += 1,
             Err(e) => {
                 self.tracker.reject();
@@ -219,13 +251,28 @@ impl Upload {
     }
 
     fn finish(&self, library: &Library, id: JobId) -> Result<Report, IngestError> {
+        let told = self.tell(library);
         let built = self.collection.build_indexes(&self.tracker);
         let report = self.state().report.clone();
         library
             .jobs()
             .end(id, outcome(Done { report: report.clone(), cancelled: self.tracker.cancelled() }))?;
+        told?;
         built?;
         Ok(report)
+    }
+
+    /// Gives the photos their captions.
+    fn tell(&self, library: &Library) -> Result<(), IngestError> {
+        let files = std::mem::take(&mut self.state().captions);
+        if files.is_empty() || self.tracker.cancelled() {
+            return Ok(());
+        }
+        let mut report = Report::default();
+        let import = CaptionImport { library, collection: &self.collection, root: &self.root, named: None };
+        let done = import.run(files, &mut report, &self.tracker);
+        self.state().report.add(&report);
+        done.map(drop)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -13,8 +13,8 @@ use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::meter::{self, Stage};
 use crate::store::{
-    Batch, CollectionId, CollectionRecord, Committed, Filter, Item, RootRecord, SpaceRecord, Store,
-    StoreError, View,
+    Batch, CollectionId, CollectionRecord, Committed, Description, Filter, Item, RootRecord, SpaceRecord,
+    Store, StoreError, View,
 };
 use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
 
@@ -25,6 +25,8 @@ pub struct Collection {
     name: CollectionName,
     kind: Kind,
     pub(super) snapshot: ArcSwap<Snapshot>,
+    /// Of the captions, in their own space.
+    captions: ArcSwap<Snapshot>,
     /// Held from commit to the publishing of its snapshot, so that snapshots follow the order of commits.
     pub(super) writing: Mutex<()>,
     /// Held while dead rows are taken out, so that nobody copies the same rows twice.
@@ -40,6 +42,11 @@ pub struct CollectionInfo {
     pub vectors: u64,
     pub encoder: Option<EncoderName>,
     pub dim: Option<Dim>,
+    /// How many photos have a caption that can be searched.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub captions: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption_encoder: Option<EncoderName>,
     /// What was asked for.
     pub recipe: Recipe,
     /// What a search uses now.
@@ -52,6 +59,10 @@ pub struct CollectionInfo {
     /// The switch to another encoder that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switching: Option<SwitchInfo>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Where items of a collection came from.
@@ -71,12 +82,14 @@ impl From<RootRecord> for RootInfo {
 
 impl Collection {
     pub(super) fn open(shared: Arc<Shared>, record: &CollectionRecord) -> Result<Self, LibraryError> {
-        let snapshot = look(&shared.store, record.id)?;
+        let (snapshot, captions) =
+            (look(&shared.store, record.id)?, look_at_captions(&shared.store, record)?);
         Ok(Self {
             id: record.id,
             name: record.name.clone(),
             kind: record.kind,
             snapshot: ArcSwap::from_pointee(snapshot),
+            captions: ArcSwap::from_pointee(captions),
             writing: Mutex::default(),
             compacting: Mutex::default(),
             shared,
@@ -110,7 +123,7 @@ impl Collection {
 
     pub fn info(&self) -> Result<CollectionInfo, LibraryError> {
         let record = self.record()?;
-        let snapshot = self.snapshot();
+        let (snapshot, captions) = (self.snapshot(), self.captions());
         let roots = self.store().roots(self.id)?;
         Ok(CollectionInfo {
             name: record.name,
@@ -119,10 +132,12 @@ impl Collection {
             vectors: snapshot.rows() as u64,
             encoder: record.encoder,
             dim: record.space.as_ref().map(|space| space.dim),
+            captions: captions.rows() as u64,
+            caption_encoder: record.caption_encoder,
             recipe: record.recipe.parse()?,
             index: snapshot.index_name(),
             roots: roots.into_iter().map(RootInfo::from).collect(),
-            bytes: snapshot.segments().map(|s| s.bytes()).sum(),
+            bytes: snapshot.segments().chain(captions.segments()).map(|s| s.bytes()).sum(),
             created: jiff::Timestamp::from_millisecond(record.created).unwrap_or_default().to_string(),
             switching: self.switching()?,
         })
@@ -138,7 +153,21 @@ impl Collection {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
         let committed = meter::time(Stage::Commit, || self.store().commit(self.id, batch))?;
         self.snapshot.store(Arc::new(self.snapshot.load().after(&committed)));
+        self.captions.store(Arc::new(self.captions.load().beside(&committed)));
         Ok(committed)
+    }
+
+    /// Gives items other words; durable, then visible. Their pictures stay as they are.
+    pub fn describe(&self, described: &[Description]) -> Result<(), LibraryError> {
+        let _turn = self.writing.lock().expect("no holder of this lock panics");
+        let committed = self.store().describe(self.id, described)?;
+        self.captions.store(Arc::new(self.captions.load().after(&committed)));
+        Ok(())
+    }
+
+    /// The captions as readers see them now; empty where there are none.
+    pub fn captions(&self) -> Arc<Snapshot> {
+        self.captions.load_full()
     }
 
     /// Publishes another view of the same rows (an index came or went).
@@ -178,6 +207,13 @@ impl Collection {
             Some(space) => self.load(&name, &space),
             None => self.shared.encoders.get(&name, None),
         }
+    }
+
+    /// The encoder of the captions; `None` as long as there are none.
+    pub fn caption_encoder(&self) -> Result<Option<Arc<LoadedEncoder>>, LibraryError> {
+        let record = self.record()?;
+        let bound = record.caption_encoder.zip(record.caption_space);
+        bound.map(|(name, space)| self.load(&name, &space)).transpose()
     }
 
     pub fn get(&self, key: &ItemKey) -> Result<Item, LibraryError> {
@@ -224,6 +260,11 @@ impl Collection {
         self.replace(|| self.store().set_fitted_encoder(self.id, name, &space, fitted.as_deref()))
     }
 
+    /// Settles what makes the captions' vectors.
+    pub fn set_caption_encoder(&self, encoder: &Encoder) -> Result<(), LibraryError> {
+        Ok(self.store().set_caption_encoder(self.id, encoder.name(), &space_record(encoder))?)
+    }
+
     /// How many parts have no vector, because their segment is shorter than it should be.
     pub fn lost_vectors(&self) -> Result<usize, LibraryError> {
         Ok(self.store().lost_vectors(self.id)?.len())
@@ -239,6 +280,13 @@ fn look(store: &Store, id: CollectionId) -> Result<Snapshot, LibraryError> {
     let View { record, segments, live } = store.view(id)?;
     let bound = record.encoder.zip(record.space).map(|(encoder, space)| Bound { encoder, space });
     Ok(Snapshot::new(bound, segments, &live))
+}
+
+/// The same of its captions.
+fn look_at_captions(store: &Store, record: &CollectionRecord) -> Result<Snapshot, LibraryError> {
+    let bound = record.caption_encoder.clone().zip(record.caption_space.clone());
+    let bound = bound.map(|(encoder, space)| Bound { encoder, space });
+    Ok(Snapshot::new(bound, store.caption_segments(record.id)?, &store.live_captions(record.id)?))
 }
 
 /// An encoder's space as the store keeps it.

@@ -97,13 +97,13 @@ pub(super) fn whole_thumbnail(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     (crc32fast::hash(&bytes) == sum).then_some(bytes)
 }
 
-/// Words by which a photo's name, folders and tags find it.
-pub fn keywords(key: &ItemKey, tags: &[String]) -> Vec<String> {
+/// Words by which a photo's name, folders, tags and caption find it.
+pub fn keywords(key: &ItemKey, tags: &[String], caption: Option<&str>) -> Vec<String> {
     let path = key.as_str();
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let spaced = format!("{folder} {stem}").replace(['_', '-', '.', '/'], " ");
     let mut words = text::words(&spaced);
-    words.extend(tags.iter().flat_map(|tag| text::words(tag)));
+    words.extend(tags.iter().map(String::as_str).chain(caption).flat_map(text::words));
     words
 }

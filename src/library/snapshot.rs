@@ -119,23 +119,38 @@ impl Snapshot {
     /// The next snapshot: this one with a commit's rows added and its dead rows out.
     pub fn after(&self, commit: &Committed) -> Self {
         let mut next = self.clone();
+        next.widen(commit);
+        next.settle(commit);
+        next
+    }
+
+    /// The next snapshot where the commit's new rows are of another space: some of these may have changed hands or died.
+    pub fn beside(&self, commit: &Committed) -> Self {
+        let mut next = self.clone();
+        next.settle(commit);
+        next
+    }
+
+    fn widen(&mut self, commit: &Committed) {
         for segment in &commit.segments {
-            match next.segments.iter_mut().find(|v| v.segment.id() == segment.id()) {
+            match self.segments.iter_mut().find(|v| v.segment.id() == segment.id()) {
                 Some(view) => view.grown(segment.clone()),
-                None => next.segments.push(SegmentView::new(segment.clone())),
+                None => self.segments.push(SegmentView::new(segment.clone())),
             }
         }
+    }
+
+    fn settle(&mut self, commit: &Committed) {
         for row in &commit.rows {
-            if let Some(view) = next.segments.iter_mut().find(|v| v.segment.id() == row.segment) {
+            if let Some(view) = self.segments.iter_mut().find(|v| v.segment.id() == row.segment) {
                 view.take(row);
             }
         }
         for (segment, row) in &commit.dead {
-            if let Some(view) = next.segments.iter_mut().find(|v| v.segment.id() == *segment) {
+            if let Some(view) = self.segments.iter_mut().find(|v| v.segment.id() == *segment) {
                 view.live.set(*row as usize, false);
             }
         }
-        next
     }
 
     /// The next snapshot: what a compaction took out is out, and the copies are in.
@@ -197,6 +212,14 @@ impl Snapshot {
             let values = &view.segment.as_slice()[row * dim.get()..][..dim.get()];
             Vector::unit(values.to_vec(), dim).ok()
         })
+    }
+
+    /// The items that have a live row.
+    pub fn items(&self) -> HashSet<ItemId> {
+        let owners = |view: &SegmentView| {
+            view.live.ones().filter_map(|row| Some(view.owners[row]?.item)).collect::<Vec<_>>()
+        };
+        self.segments.iter().flat_map(owners).collect()
     }
 
     /// Live rows.

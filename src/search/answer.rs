@@ -2,17 +2,21 @@
 
 use serde::Serialize;
 
-use crate::types::{EncoderName, ItemKey};
+use super::fuse::Match;
+use crate::types::{Date, EncoderName, ItemKey};
 
 /// The object that CLI and HTTP print.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Answer {
     pub hits: Vec<Hit>,
     pub timings_ms: Timings,
-    /// What searched: `Flat` (exact), a recipe such as `IVF64,Flat`, both joined by ` + `, or `words`.
+    /// What searched: `Flat` (exact), a recipe such as `IVF64,Flat`, `words`, or several joined by ` + `.
     pub index: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderName>,
+    /// Of the captions, where these were searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption_encoder: Option<EncoderName>,
     /// The query was longer than the encoder reads; its end was left out.
     pub truncated: bool,
     /// Things to tell the person, each with a stable code.
@@ -33,12 +37,18 @@ pub struct Timings {
 #[derive(Debug, Clone, Serialize)]
 pub struct Hit {
     pub key: ItemKey,
-    /// Cosine of query and best part; for words, the share of the query's words found. Larger is nearer.
+    /// Cosine of query and best part; for words, the share of the query's words found; where several rankings were fused,
+    /// 1 for the first of all of them. Larger is nearer.
     pub score: f32,
     /// 1 is the best; counts on across pages.
     pub rank: usize,
+    /// What of a photo answered, where it has more to answer by than its picture.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matched: Vec<Match>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
     #[serde(flatten)]
     pub shown: Shown,
 }
@@ -52,6 +62,8 @@ pub enum Shown {
         height: u32,
         /// BLAKE3 of the file; names the thumbnail.
         content: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
     },
     Faq {
         question: String,

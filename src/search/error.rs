@@ -22,6 +22,8 @@ pub enum SearchError {
     MinScore,
     #[error("collection {collection} holds an FAQ, which no photo can be asked of; ask with text")]
     PhotoOfFaq { collection: CollectionName },
+    #[error("collection {collection} holds an FAQ; ask it by a text or by an item, not by both")]
+    BothOfFaq { collection: CollectionName },
     #[error("item {key:?} has no vector; index its source again")]
     LostVector { key: ItemKey },
     #[error("collection {collection} holds photos, which have no answers; search it instead")]
@@ -53,6 +55,7 @@ impl Coded for SearchError {
             Self::NoHits | Self::ManyHits { .. } => "query.k",
             Self::MinScore => "query.min_score",
             Self::PhotoOfFaq { .. } => "query.photo_of_faq",
+            Self::BothOfFaq { .. } => "query.both_of_faq",
             Self::LostVector { .. } => "item.no_vector",
             Self::NotAnFaq { .. } => "query.not_an_faq",
             Self::Vector(e) => e.code(),
@@ -78,6 +81,7 @@ impl Coded for SearchError {
             Self::NoHits | Self::ManyHits { .. } => Some("k"),
             Self::MinScore => Some("min_score"),
             Self::PhotoOfFaq { .. } | Self::Photo(_) => Some("photo"),
+            Self::BothOfFaq { .. } => Some("text"),
             Self::LostVector { .. } => Some("item"),
             Self::NotAnFaq { .. } => Some("collection"),
             Self::Vector(e) => e.field(),

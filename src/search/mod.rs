@@ -2,6 +2,8 @@
 
 mod answer;
 mod error;
+mod fuse;
+mod photos;
 mod query;
 mod words;
 
@@ -9,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use crate::encoder::{Embedding, Role};
-use crate::index::By;
+use crate::index;
 use crate::library::{Collection, Found, Library, LoadedEncoder, Snapshot, Urgency, name_of};
 use crate::meter::{self, Stage};
 use crate::photo;
@@ -19,12 +21,13 @@ use crate::types::{CollectionName, EncoderName, ItemKey, Kind, Vector};
 
 pub use answer::{Answer, Hit, Note, Shown, Timings};
 pub use error::SearchError;
-pub use query::{Ask, Page, Query};
+pub use fuse::{By, Match};
+pub use query::{Ask, Like, Page, Query};
 
 /// Longest text that is searched for, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// Asks one collection. Text asked of photos searches their names, folders and tags.
+/// Asks one collection. Text asked of photos searches their captions, and their names, folders and tags.
 ///
 /// # Errors
 /// `query.*` for what cannot be asked, `vector.*`, `photo.*`, `collection.unknown`, and what stops the encoder.
@@ -34,8 +37,20 @@ pub fn run(library: &Library, collection: &CollectionName, query: &Query) -> Res
     let collection = library.collection(collection)?;
     let mut answer = Answer::default();
     answer.timings_ms.load = ms(begin);
-    if let (Ask::Text(words), Kind::Photos) = (&query.ask, collection.kind()) {
-        return words::search(&collection, words, query, answer);
+    match (&query.ask, collection.kind()) {
+        (Ask::Text(words), Kind::Photos) if collection.captions().rows() == 0 => {
+            return words::search(&collection, words, query, answer);
+        }
+        (Ask::Text(words), Kind::Photos) => {
+            return photos::search(library, &collection, None, words, query, answer);
+        }
+        (Ask::Both(like, words), Kind::Photos) => {
+            return photos::search(library, &collection, Some(like), words, query, answer);
+        }
+        (Ask::Both(..), Kind::Faq) => {
+            return Err(SearchError::BothOfFaq { collection: collection.name().clone() });
+        }
+        _ => {}
     }
     // One snapshot for the whole question: a switch of encoders must not come between encoding and scanning.
     let snapshot = collection.snapshot();
@@ -45,6 +60,7 @@ pub fn run(library: &Library, collection: &CollectionName, query: &Query) -> Res
     let begin = Instant::now();
     let (hits, used) = find(&collection, &snapshot, &sought, query)?;
     (answer.hits, answer.index) = (hits, name_of(&used));
+    photos::note_pictures(&collection, &mut answer.hits);
     answer.timings_ms.search = ms(begin);
     Ok(answer)
 }
@@ -73,12 +89,14 @@ impl Sought {
         let (vector, except) = match ask {
             Ask::Vector(values) => (Vector::unit(values.clone(), bound.space.dim)?, None),
             Ask::Item(key) => {
-                let item = collection.get(key)?;
-                let vector = snapshot.vector(item.id, 0);
-                (vector.ok_or_else(|| SearchError::LostVector { key: key.clone() })?, Some(item.id))
+                let (vector, item) = vector_of(collection, snapshot, key)?;
+                (vector, Some(item))
             }
             Ask::Photo(bytes) => (encode_photo(library, collection, snapshot, bytes, answer)?, None),
-            Ask::Text(text) => (encode_text(collection, snapshot, text, answer)?, None),
+            Ask::Text(text) | Ask::Both(_, text) => {
+                let encoder = load(collection, snapshot, answer)?;
+                (encode_text(&encoder, text, answer)?, None)
+            }
         };
         Ok(Some(Self { vector, except }))
     }
@@ -94,6 +112,16 @@ impl Sought {
             _ => Ok(None),
         }
     }
+}
+
+fn vector_of(
+    collection: &Collection,
+    snapshot: &Snapshot,
+    key: &ItemKey,
+) -> Result<(Vector, ItemId), SearchError> {
+    let item = collection.get(key)?;
+    let vector = snapshot.vector(item.id, 0);
+    Ok((vector.ok_or_else(|| SearchError::LostVector { key: key.clone() })?, item.id))
 }
 
 fn encode_photo(
@@ -119,18 +147,12 @@ fn encode_photo(
     Ok(embedding.vector)
 }
 
-fn encode_text(
-    collection: &Collection,
-    snapshot: &Snapshot,
-    text: &str,
-    answer: &mut Answer,
-) -> Result<Vector, SearchError> {
-    let encoder = load(collection, snapshot, answer)?;
+fn encode_text(encoder: &LoadedEncoder, text: &str, answer: &mut Answer) -> Result<Vector, SearchError> {
     let begin = Instant::now();
     if !encoder.about().reads(text) {
         answer.notes.push(unread(encoder.about().name(), text));
     }
-    answer.timings_ms.decode = ms(begin);
+    answer.timings_ms.decode += ms(begin);
     let begin = Instant::now();
     // Question against question is symmetric: both sides are passages.
     let Embedding { vector, truncated } =
@@ -140,7 +162,7 @@ fn encode_text(
         let message = "The text is longer than the encoder reads; its end was left out.".to_owned();
         answer.notes.push(Note { code: "text.truncated", message });
     }
-    answer.timings_ms.encode = ms(begin);
+    answer.timings_ms.encode += ms(begin);
     Ok(vector)
 }
 
@@ -173,7 +195,7 @@ fn find(
     snapshot: &Snapshot,
     sought: &Sought,
     query: &Query,
-) -> Result<(Vec<Hit>, BTreeSet<By>), SearchError> {
+) -> Result<(Vec<Hit>, BTreeSet<index::By>), SearchError> {
     let allowed = allowed(collection, &query.filter)?;
     let page = &query.page;
     let wanted = page.offset.saturating_add(page.k).saturating_add(usize::from(sought.except.is_some()));
@@ -221,6 +243,7 @@ fn hit(item: &Item, part: u16, score: f32, rank: usize) -> Hit {
             width: *width,
             height: *height,
             content: item.content.as_ref().map(ToString::to_string).unwrap_or_default(),
+            caption: item.caption().map(str::to_owned),
         },
         Body::Faq { question, answer, language } => Shown::Faq {
             question: question.clone(),
@@ -229,7 +252,8 @@ fn hit(item: &Item, part: u16, score: f32, rank: usize) -> Hit {
             language: language.clone(),
         },
     };
-    Hit { key: item.key.clone(), score, rank, tags: item.tags.clone(), shown }
+    let (key, tags, date) = (item.key.clone(), item.tags.clone(), item.date.clone());
+    Hit { key, score, rank, matched: Vec::new(), tags, date, shown }
 }
 
 fn wording(item: &Item, part: u16) -> Option<&str> {

@@ -24,9 +24,21 @@ pub enum Ask {
     /// "More like this": an item of the same collection, itself left out.
     Item(ItemKey),
     Vector(Vec<f32>),
+    /// Photos by what they look like and by their words: two rankings, fused.
+    Both(Like, String),
 }
 
-/// Which hits are wanted: `k` items from rank `offset + 1` on, none below `min_score`.
+/// What photos are to look like.
+#[derive(Debug, Clone)]
+pub enum Like {
+    /// The bytes of a picture file.
+    Photo(Vec<u8>),
+    /// An item of the same collection, itself left out.
+    Item(ItemKey),
+}
+
+/// Which hits are wanted: `k` items from rank `offset + 1` on, none below `min_score`
+/// (of several rankings, in none of them).
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct Page {
     pub k: usize,
@@ -56,10 +68,12 @@ impl Query {
             return Err(SearchError::MinScore);
         }
         match &self.ask {
-            Ask::Text(text) if text.len() > MAX_TEXT => {
+            Ask::Text(text) | Ask::Both(_, text) if text.len() > MAX_TEXT => {
                 Err(SearchError::LongText { bytes: text.len(), max: MAX_TEXT })
             }
-            Ask::Text(text) if text::normalise(text).is_empty() => Err(SearchError::EmptyText),
+            Ask::Text(text) | Ask::Both(_, text) if text::normalise(text).is_empty() => {
+                Err(SearchError::EmptyText)
+            }
             _ => Ok(()),
         }
     }

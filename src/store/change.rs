@@ -22,11 +22,11 @@ pub(super) struct Place {
 
 /// A change on its way into the transaction.
 pub(super) struct Change<'a> {
-    tx: &'a Transaction<'a>,
-    collection: CollectionId,
-    done: Committed,
+    pub(super) tx: &'a Transaction<'a>,
+    pub(super) collection: CollectionId,
+    pub(super) done: Committed,
     items: i64,
-    parts: i64,
+    pub(super) parts: i64,
 }
 
 impl<'a> Change<'a> {
@@ -72,12 +72,16 @@ impl<'a> Change<'a> {
             self.done.deleted += u64::from(self.take_out(key)?);
         }
         for item in upserts {
+            let kept = self.kept_of(&item.key)?;
             if self.take_out(&item.key)? {
                 self.done.replaced += 1;
             } else {
                 self.done.added += 1;
             }
-            self.put_in(item, &mut places)?;
+            let id = self.put_in(item, &mut places)?;
+            if let Some(kept) = kept {
+                self.hand_on(id, &kept)?;
+            }
         }
         Ok(())
     }
@@ -107,7 +111,7 @@ impl<'a> Change<'a> {
         Ok(true)
     }
 
-    fn put_in(&mut self, item: &NewItem, places: &mut [Place]) -> Result<(), StoreError> {
+    fn put_in(&mut self, item: &NewItem, places: &mut [Place]) -> Result<ItemId, StoreError> {
         let tx = self.tx;
         let body = serde_json::to_string(&item.body).expect("a body has a JSON form");
         let extra = serde_json::to_string(&item.extra).expect("a JSON object has a JSON form");
@@ -135,7 +139,7 @@ impl<'a> Change<'a> {
         words::add(tx, self.collection, id, &item.words)?;
         self.put_parts(ItemId(id), &item.parts, places)?;
         self.items += 1;
-        Ok(())
+        Ok(ItemId(id))
     }
 
     fn put_parts(&mut self, item: ItemId, parts: &[NewPart], places: &mut [Place]) -> Result<(), StoreError> {
@@ -160,7 +164,7 @@ impl<'a> Change<'a> {
     }
 
     /// Makes the next row a part's.
-    fn own(&mut self, PartId { item, part }: PartId, place: &mut Place) -> Result<(), StoreError> {
+    pub(super) fn own(&mut self, PartId { item, part }: PartId, place: &mut Place) -> Result<(), StoreError> {
         let row = place.next;
         self.tx
             .prepare_cached("INSERT INTO vectors (segment, row, item, part) VALUES (?, ?, ?, ?)")?

@@ -41,6 +41,9 @@ pub struct CollectionRecord {
     pub kind: Kind,
     pub encoder: Option<EncoderName>,
     pub space: Option<SpaceRecord>,
+    /// Of the captions; `None` as long as there are none.
+    pub caption_encoder: Option<EncoderName>,
+    pub caption_space: Option<SpaceRecord>,
     pub recipe: String,
     /// Unix milliseconds.
     pub created: i64,
@@ -88,33 +91,55 @@ pub struct RootRecord {
 }
 
 const COLLECTION: &str = "SELECT c.id, c.name, c.kind, c.encoder, c.recipe, c.created, c.items, c.parts, \
-     s.id, s.descriptor, s.dim FROM collections c LEFT JOIN spaces s ON s.id = c.space";
+     s.id, s.descriptor, s.dim, c.caption_encoder, t.id, t.descriptor, t.dim FROM collections c \
+     LEFT JOIN spaces s ON s.id = c.space LEFT JOIN spaces t ON t.id = c.caption_space";
 
 fn collection_of(row: &Row<'_>) -> Result<CollectionRecord, StoreError> {
     let name: String = row.get(1)?;
     let kind: String = row.get(2)?;
-    let encoder: Option<String> = row.get(3)?;
-    let space = match row.get::<_, Option<String>>(8)? {
-        None => None,
-        Some(id) => {
-            let descriptor = row.get::<_, String>(9)?;
-            let descriptor = serde_json::from_str(&descriptor).map_err(|e| unreadable("space", e))?;
-            let dim =
-                Dim::new(row.get::<_, u32>(10)? as usize).ok_or_else(|| unreadable("space", "dim 0"))?;
-            Some(SpaceRecord { id, descriptor, dim })
-        }
+    let encoder = |column| {
+        let name: Option<String> = row.get(column)?;
+        name.map(|e| e.parse()).transpose().map_err(|e| unreadable("collection", e))
     };
     Ok(CollectionRecord {
         id: CollectionId(row.get(0)?),
         name: name.parse().map_err(|e| unreadable("collection", e))?,
         kind: kind.parse().map_err(|e| unreadable("collection", e))?,
-        encoder: encoder.map(|e| e.parse()).transpose().map_err(|e| unreadable("collection", e))?,
-        space,
+        encoder: encoder(3)?,
+        space: space_at(row, 8)?,
+        caption_encoder: encoder(11)?,
+        caption_space: space_at(row, 12)?,
         recipe: row.get(4)?,
         created: row.get(5)?,
         items: row.get::<_, i64>(6)?.unsigned_abs(),
         parts: row.get::<_, i64>(7)?.unsigned_abs(),
     })
+}
+
+/// The space in three columns, from `at` on.
+fn space_at(row: &Row<'_>, at: usize) -> Result<Option<SpaceRecord>, StoreError> {
+    let Some(id) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
+    let descriptor = row.get::<_, String>(at + 1)?;
+    let descriptor = serde_json::from_str(&descriptor).map_err(|e| unreadable("space", e))?;
+    let dim = Dim::new(row.get::<_, u32>(at + 2)? as usize).ok_or_else(|| unreadable("space", "dim 0"))?;
+    Ok(Some(SpaceRecord { id, descriptor, dim }))
+}
+
+/// Notes a space, if it is not known yet.
+pub(super) fn put_space(
+    tx: &Transaction<'_>,
+    space: &SpaceRecord,
+    fitted: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if space.id.is_empty() || space.id.len() > 128 || !space.id.chars().all(fits) {
+        return Err(StoreError::SpaceId { id: space.id.clone() });
+    }
+    tx.execute(
+        "INSERT OR IGNORE INTO spaces (id, descriptor, dim, fitted) VALUES (?, ?, ?, ?)",
+        params![space.id, space.descriptor.to_string(), space.dim.get() as i64, fitted],
+    )?;
+    Ok(())
 }
 
 /// The record of a collection that must be there.
@@ -266,24 +291,7 @@ impl Store {
     }
 }
 
-/// Notes a space, if it is not known yet.
-pub(super) fn put_space(
-    tx: &Transaction<'_>,
-    space: &SpaceRecord,
-    fitted: Option<&[u8]>,
-) -> Result<(), StoreError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if space.id.is_empty() || space.id.len() > 128 || !space.id.chars().all(fits) {
-        return Err(StoreError::SpaceId { id: space.id.clone() });
-    }
-    tx.execute(
-        "INSERT OR IGNORE INTO spaces (id, descriptor, dim, fitted) VALUES (?, ?, ?, ?)",
-        params![space.id, space.descriptor.to_string(), space.dim.get() as i64, fitted],
-    )?;
-    Ok(())
-}
-
-fn changed(id: CollectionId, rows: usize) -> Result<(), StoreError> {
+pub(super) fn changed(id: CollectionId, rows: usize) -> Result<(), StoreError> {
     if rows == 0 { Err(StoreError::NoCollection { id: id.0 }) } else { Ok(()) }
 }
 

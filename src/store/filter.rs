@@ -3,6 +3,8 @@
 use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 
+use crate::types::Date;
+
 /// Which items of a collection; the default takes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,12 +13,17 @@ pub struct Filter {
     pub tags: Vec<String>,
     /// How the key begins, byte for byte.
     pub path_prefix: Option<String>,
+    /// Dated then or later. An item without a date passes neither this nor the next.
+    pub date_from: Option<Date>,
+    /// Dated then or earlier, the whole of the year, month or day told.
+    pub date_to: Option<Date>,
 }
 
 impl Filter {
     /// Takes all.
     pub fn is_empty(&self) -> bool {
-        self.tags.is_empty() && self.path_prefix.as_deref().unwrap_or_default().is_empty()
+        let undated = self.date_from.is_none() && self.date_to.is_none();
+        undated && self.tags.is_empty() && self.path_prefix.as_deref().unwrap_or_default().is_empty()
     }
 
     /// Adds what an item `i` must fulfil to a query that ends in its WHERE.
@@ -29,6 +36,14 @@ impl Filter {
                 sql.push_str(" AND i.key < ?");
                 values.push(end.into());
             }
+        }
+        if let Some(from) = &self.date_from {
+            sql.push_str(" AND i.date >= ?");
+            values.push(from.to_string().into());
+        }
+        if let Some(end) = self.date_to.as_ref().and_then(|to| successor(to.as_str())) {
+            sql.push_str(" AND i.date < ?");
+            values.push(end.into());
         }
         for tag in &self.tags {
             sql.push_str(" AND i.id IN (SELECT item FROM item_tags WHERE tag = ?)");

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::collections::{RootId, space_of};
-use super::{CollectionId, ContentId, Filter, Store, StoreError, sql_count, unreadable};
-use crate::types::ItemKey;
+use super::{CAPTION, CollectionId, ContentId, Filter, Store, StoreError, sql_count, unreadable};
+use crate::types::{Date, ItemKey};
 
 /// Names one version of an item: a replaced item gets a new one, and none is given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,7 +77,8 @@ pub struct Item {
     pub extra: Map<String, Value>,
     pub stamp: Option<Stamp>,
     pub content: Option<ContentId>,
-    /// By number, from 0.
+    pub date: Option<Date>,
+    /// By number, from 0; a caption last.
     pub parts: Vec<PartRecord>,
 }
 
@@ -88,8 +89,8 @@ pub struct PartRecord {
     pub text: Option<String>,
 }
 
-const ITEM: &str =
-    "SELECT i.id, i.key, i.root, i.body, i.extra, i.size, i.mtime_ns, i.inode, i.content FROM items i";
+const ITEM: &str = "SELECT i.id, i.key, i.root, i.body, i.extra, i.size, i.mtime_ns, i.inode, i.content, i.date \
+     FROM items i";
 
 fn item_of(row: &Row<'_>) -> Result<Item, StoreError> {
     let body: String = row.get(3)?;
@@ -103,6 +104,7 @@ fn item_of(row: &Row<'_>) -> Result<Item, StoreError> {
         extra: serde_json::from_str(&extra).map_err(|e| unreadable("item", e))?,
         stamp: stamp_of(row, 5)?,
         content: content_of(row, 8)?,
+        date: date_of(row, 9)?,
         parts: Vec::new(),
     })
 }
@@ -120,6 +122,18 @@ fn stamp_of(row: &Row<'_>, from: usize) -> Result<Option<Stamp>, StoreError> {
 
 fn content_of(row: &Row<'_>, column: usize) -> Result<Option<ContentId>, StoreError> {
     Ok(row.get::<_, Option<[u8; 32]>>(column)?.map(ContentId::from_bytes))
+}
+
+fn date_of(row: &Row<'_>, column: usize) -> Result<Option<Date>, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse()).transpose().map_err(|e| unreadable("date", e))
+}
+
+impl Item {
+    /// What its caption says, if it has one.
+    pub fn caption(&self) -> Option<&str> {
+        self.parts.iter().find(|part| part.part == CAPTION)?.text.as_deref()
+    }
 }
 
 /// Adds tags and parts to an item that was read.
@@ -293,13 +307,14 @@ impl Store {
         })
     }
 
-    /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space.
+    /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space. Captions have a
+    /// space of their own and are not among them.
     pub fn lacking_vectors(&self, collection: CollectionId) -> Result<Vec<PartId>, StoreError> {
         self.read(|db| lacking_in(db, collection, space_of(db, collection)?.as_deref()))
     }
 }
 
-/// Parts of a collection without a vector in a space.
+/// Parts of a collection, captions apart, without a vector in a space.
 pub(super) fn lacking_in(
     db: &Connection,
     collection: CollectionId,
@@ -307,10 +322,10 @@ pub(super) fn lacking_in(
 ) -> Result<Vec<PartId>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT p.item, p.part FROM items i JOIN parts p ON p.item = i.id WHERE i.collection = ?
-         AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
+         AND p.part < ? AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
                          WHERE v.item = p.item AND v.part = p.part AND s.space = ?)",
     )?;
-    let parts = query.query_map(params![collection.0, space], part_of)?;
+    let parts = query.query_map(params![collection.0, CAPTION, space], part_of)?;
     Ok(parts.collect::<Result<_, _>>()?)
 }
 

@@ -6,6 +6,7 @@
 
 mod backup;
 mod blobs;
+mod captions;
 mod change;
 mod check;
 mod collections;
@@ -44,6 +45,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use backup::{BackupReport, backup};
 pub use blobs::ContentId;
+pub use captions::{CAPTION, Description};
 pub use collections::{
     CollectionId, CollectionRecord, NewCollection, RootId, RootKind, RootRecord, SpaceRecord,
 };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::{CollectionId, NewItem, PartId, SpaceRecord, StoreError, collections, items, switch};
+use super::{CAPTION, CollectionId, NewItem, PartId, SpaceRecord, StoreError, collections, items, switch};
 use crate::types::{ItemKey, Vector};
 
 /// The spaces that a collection's vectors may lie in.
@@ -39,7 +39,7 @@ impl Spaces {
     /// The vectors of a batch, by the space that each was made for. One for a space that the collection left is left
     /// out, if its part brings another for the space that it has now.
     pub(super) fn sort<'a>(&self, upserts: &[&'a NewItem]) -> Result<Vec<Rows<'a>>, StoreError> {
-        const MOST_PARTS: usize = u16::MAX as usize;
+        const MOST_PARTS: usize = CAPTION as usize;
         let mut rows: Vec<Rows<'a>> =
             self.all().map(|space| Rows { space: space.clone(), vectors: Vec::new() }).collect();
         for item in upserts {
@@ -93,7 +93,7 @@ pub(super) fn lacking_among<'a>(
     Ok(out)
 }
 
-fn check(key: &ItemKey, vector: &Vector, space: &SpaceRecord) -> Result<(), StoreError> {
+pub(super) fn check(key: &ItemKey, vector: &Vector, space: &SpaceRecord) -> Result<(), StoreError> {
     if vector.dim() == space.dim {
         return Ok(());
     }

@@ -178,7 +178,7 @@ impl Store {
         Ok(rows.iter().filter_map(|row| self.try_map(row)).collect())
     }
 
-    fn try_map(&self, row: &SegmentRow) -> Option<Arc<Segment>> {
+    pub(super) fn try_map(&self, row: &SegmentRow) -> Option<Arc<Segment>> {
         match self.maps.get(row, &self.data) {
             Ok(segment) => Some(segment),
             Err(e) => {
@@ -194,14 +194,20 @@ impl Store {
 
     /// Every row of a collection's space that an item has now and its file holds, by segment and row.
     pub fn live(&self, collection: CollectionId) -> Result<Vec<LiveRow>, StoreError> {
-        self.read(|db| {
-            let mut out = Vec::new();
-            for row in current(db, collection)? {
-                let held = self.try_map(&row).map_or(0, |segment| segment.rows());
-                live_of(db, &row, held, &mut out)?;
-            }
-            Ok(out)
-        })
+        self.read(|db| self.live_in(db, current(db, collection)?))
+    }
+
+    pub(super) fn live_in(
+        &self,
+        db: &Connection,
+        segments: Vec<SegmentRow>,
+    ) -> Result<Vec<LiveRow>, StoreError> {
+        let mut out = Vec::new();
+        for row in segments {
+            let held = self.try_map(&row).map_or(0, |segment| segment.rows());
+            live_of(db, &row, held, &mut out)?;
+        }
+        Ok(out)
     }
 
     /// Parts whose acknowledged vector is no longer in its file. A writer noted them when it opened; a reader finds them
@@ -213,7 +219,8 @@ impl Store {
                  WHERE p.lost = 1 AND i.collection = ?",
             )?;
             let mut out: Vec<PartId> = noted.query_map([collection.0], part_of)?.collect::<Result<_, _>>()?;
-            for row in current(db, collection)? {
+            let captions = super::captions::caption_rows(db, collection)?;
+            for row in current(db, collection)?.into_iter().chain(captions) {
                 let held = self.try_map(&row).map_or(0, |segment| segment.rows());
                 if held < row.rows {
                     let mut query =

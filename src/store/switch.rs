@@ -4,7 +4,9 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::collections::{by_id, put_space};
-use super::{CollectionId, Committed, PartId, SpaceRecord, Store, StoreError, Writer, now, unreadable};
+use super::{
+    CAPTION, CollectionId, Committed, PartId, SpaceRecord, Store, StoreError, Writer, now, unreadable,
+};
 use super::{items, segments};
 use crate::types::{Dim, EncoderName, Vector};
 
@@ -123,8 +125,9 @@ impl Store {
         )?;
         // Whatever the old space had lost is there again.
         tx.execute(
-            "UPDATE parts SET lost = 0 WHERE lost = 1 AND item IN (SELECT id FROM items WHERE collection = ?)",
-            [id.0],
+            "UPDATE parts SET lost = 0 WHERE lost = 1 AND part < ?
+             AND item IN (SELECT id FROM items WHERE collection = ?)",
+            params![CAPTION, id.0],
         )?;
         let garbage = leave(&tx, id, &switch.old)?;
         self.io.commit(tx)?;
@@ -166,7 +169,7 @@ fn leave(
     tx.execute("DELETE FROM segments WHERE collection = ? AND space = ?", params![id.0, space])?;
     tx.execute(
         "DELETE FROM spaces WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM segments WHERE space = ?1)
-         AND NOT EXISTS (SELECT 1 FROM collections WHERE space = ?1)
+         AND NOT EXISTS (SELECT 1 FROM collections WHERE space = ?1 OR caption_space = ?1)
          AND NOT EXISTS (SELECT 1 FROM switches WHERE old = ?1 OR new = ?1)",
         [space],
     )?;

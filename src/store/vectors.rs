@@ -161,7 +161,7 @@ impl Store {
     }
 
     /// Vectors first, then the one transaction that names them.
-    fn change(
+    pub(super) fn change(
         &self,
         writer: &mut Writer,
         collection: CollectionId,

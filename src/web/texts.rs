@@ -23,6 +23,7 @@ texts! {
     hero_line = "Ask in your own words, or show a photo. Everything stays on this machine." | "用自己的话提问，或给一张照片。一切都留在本机。";
     box_label = "What are you looking for?" | "想找什么？";
     ask_photos = "Drop a photo, or type a name" | "拖入照片，或输入名称";
+    ask_captions = "Say what is in the photo, drop one, or both" | "描述照片内容，或拖入照片，或两者并用";
     ask_faq = "Ask a question" | "输入问题";
     your_photo = "Your photo" | "你的照片";
     remove_photo = "Search without this photo" | "移除这张照片";
@@ -68,6 +69,12 @@ texts! {
     took(ms) = "{ms} ms" | "{ms} 毫秒";
     timings(decode, encode, search, load) = "decode {decode} ms, encode {encode} ms, search {search} ms, load {load} ms" | "解码 {decode} 毫秒，编码 {encode} 毫秒，检索 {search} 毫秒，读取 {load} 毫秒";
     as_words = "words in names, folders and tags" | "在名称、文件夹和标签中找词";
+    as_captions = "captions, names and tags" | "文字说明、名称和标签";
+    as_both = "photo and words" | "照片与文字";
+    by_picture = "by its picture" | "按画面";
+    by_caption = "by its caption" | "按说明";
+    by_words = "by words in it" | "按字词";
+    by_picture_caption = "by its picture and its caption" | "按画面和说明";
     as_photo = "photo" | "照片";
     as_item = "item" | "条目";
     as_text = "text" | "文字";
@@ -111,6 +118,12 @@ texts! {
     add_faq_title = "Add questions and answers" | "添加问答";
     add_photos_line = "JPEG, PNG, WebP, GIF, BMP and TIFF. Sub-folders are included; other files are left out." | "支持 JPEG、PNG、WebP、GIF、BMP 和 TIFF。包含子文件夹；其他文件会被略过。";
     add_faq_line = "A CSV or JSONL file with the columns question and answer; id, language, tags and wordings are optional. Adding the same file again replaces its entries." | "CSV 或 JSONL 文件，含“问题”和“答案”两列；编号、语言、标签和相似问可选。再次添加同名文件会替换其中的条目。";
+    add_captions_line = "A CSV among them with the columns photo and caption (also tags, date) gives the photos their words." | "其中若有带“照片”“说明”列（还可有标签、日期）的 CSV，照片即得到文字说明。";
+    captions_path = "Table of captions (CSV), if it lies elsewhere" | "说明表（CSV），若在别处";
+    captions = "Captions" | "文字说明";
+    date = "Date" | "日期";
+    date_from = "From" | "起";
+    date_to = "To" | "止";
     choose_folder = "Choose a folder" | "选择文件夹";
     choose_files = "Choose photos" | "选择照片";
     choose_table = "Choose a table" | "选择表格";
@@ -186,6 +199,7 @@ texts! {
     report_replaced(n) = "{n} changed" | "更新 {n}";
     report_removed(n) = "{n} removed" | "移除 {n}";
     report_vanished(n) = "{n} gone but kept" | "文件已失 {n}（保留）";
+    report_captioned(n) = "{n} captions" | "说明 {n}";
     report_skipped(n) = "{n} skipped" | "略过 {n}";
     report_switched(encoder, n) = "{encoder} took over, {n} encoded" | "已启用 {encoder}，编码 {n}";
     report_switch_waits(n) = "waits for your word on {n} that cannot be encoded again: see the collection" | "有 {n} 项无法重新编码，请在集合页面决定";

@@ -1,6 +1,7 @@
 //! Tests of whole rooms, over files and over the real program.
 
 mod bombs;
+mod captions;
 mod catalog;
 mod cli;
 mod door;

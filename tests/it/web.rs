@@ -118,6 +118,11 @@ impl TestApp {
         self.send("POST", path, &[("content-type", "multipart/form-data; boundary=XxX")], &body)
     }
 
+    pub fn put_form(&self, path: &str, parts: &[Part]) -> Reply {
+        let body = multipart(parts);
+        self.send("PUT", path, &[("content-type", "multipart/form-data; boundary=XxX")], &body)
+    }
+
     pub fn photos(&self) -> &Self {
         let new = json!({"name": "photos", "kind": "photos", "encoder": PHOTO_ENCODER});
         let made = self.post("/api/v1/collections", &new);
@@ -270,7 +275,7 @@ fn what_cannot_be_asked_is_told_with_code_and_field() {
     let told = |body: Value| app.post(SEARCH, &body).problem();
     let p = |status: u16, code: &str, field: &str| (status, code.to_owned(), field.to_owned());
     assert_eq!(told(json!({})), p(400, "search.nothing_asked", "text"));
-    assert_eq!(told(json!({"text": "a", "item": "a.jpg"})), p(400, "search.too_many", "item"));
+    assert_eq!(told(json!({"text": "a", "vector": [1.0]})), p(400, "search.too_many", "vector"));
     assert_eq!(told(json!({"item": "a.jpg", "kk": 1})), p(400, "request.unknown_field", "kk"));
     let deep = json!({"item": "a.jpg", "filter": {"tagz": []}});
     assert_eq!(told(deep), p(400, "filter.unknown_field", "filter.tagz"));

@@ -1,6 +1,7 @@
 //! The store as a whole, on real folders.
 
 mod backup;
+mod captions;
 mod compact;
 mod crash;
 mod inject;

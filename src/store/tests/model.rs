@@ -83,7 +83,7 @@ fn compare(store: &Store, id: CollectionId, model: &Model) {
     assert!(store.lacking_vectors(id).unwrap().is_empty());
     for prefix in ["", "a", "a/", "a%", "a_", "照", "🚚", "zz"] {
         for tags in [vec![], vec!["t1".to_owned()], vec!["t0".to_owned(), "t2".to_owned()]] {
-            let filter = Filter { tags, path_prefix: Some(prefix.to_owned()) };
+            let filter = Filter { tags, path_prefix: Some(prefix.to_owned()), ..Filter::default() };
             let want = model.matching(&filter);
             let keys = |items: Vec<Item>| items.iter().map(|i| i.key.as_str().to_owned()).collect::<Vec<_>>();
             assert_eq!(keys(store.list(id, &filter, None, 99).unwrap()), want, "{filter:?}");

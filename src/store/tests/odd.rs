@@ -199,7 +199,11 @@ fn odd_names_and_paths_come_back() {
         let want = item(name);
         assert_eq!((found.body, found.tags, found.extra), (want.body, want.tags, want.extra));
         assert_eq!((found.stamp, found.content, found.root), (want.stamp, want.content, want.root));
-        let filter = Filter { tags: vec![(*name).to_owned()], path_prefix: Some((*name).to_owned()) };
+        let filter = Filter {
+            tags: vec![(*name).to_owned()],
+            path_prefix: Some((*name).to_owned()),
+            ..Filter::default()
+        };
         assert_eq!(store.matching(id, &filter).unwrap(), [found.id], "{name:?}");
     }
     assert_eq!(store.stamps(id, root.id).unwrap()[&key("%FF")], (Some(stamp), Some(ContentId::of(b"%FF"))));

@@ -57,10 +57,14 @@ fn draft(columns: &[Meaning], cells: &csv::StringRecord) -> Draft {
 /// The delimiter under which the header has a question and an answer, else the one that cuts it most; `None`
 /// without a header.
 fn sniff(text: &str) -> Option<u8> {
+    sniff_for(text, |header| require(&meanings(header), "", &[]).is_ok())
+}
+
+/// The delimiter under which `known` likes the header's cells, else the one that cuts it most.
+pub(super) fn sniff_for(text: &str, known: impl Fn(csv::StringRecordIter<'_>) -> bool) -> Option<u8> {
     let read = |delimiter| {
         let header = Records::new(text, delimiter).next()?;
-        let known = require(&meanings(header.cells.iter()), "", &[]).is_ok();
-        Some((known, header.cells.len(), delimiter))
+        Some((known(header.cells.iter()), header.cells.len(), delimiter))
     };
     // max_by_key keeps the last of equals: the comma.
     b"\t;,".iter().filter_map(|&d| read(d)).max_by_key(|&(known, cells, _)| (known, cells)).map(|(_, _, d)| d)

@@ -1,5 +1,6 @@
-//! FAQ and pairs tables: CSV or JSONL bytes become rows, with an error for each line that cannot. Knows no files.
+//! FAQ, pairs and caption tables: CSV or JSONL bytes become rows, with an error for each line that cannot. Knows no files.
 
+pub mod captions;
 mod columns;
 mod csv;
 mod encoding;

@@ -60,9 +60,7 @@ impl Draft {
             Meaning::Question => self.question = trimmed.to_owned(),
             Meaning::Answer => self.answer = trimmed.to_owned(),
             Meaning::Language => self.language = trimmed.to_owned(),
-            Meaning::Tags => {
-                self.tags.extend(trimmed.split([',', ';', '，', '；', '、', '|', '\n']).map(normalise))
-            }
+            Meaning::Tags => self.tags.extend(several(trimmed)),
             Meaning::Category => self.tags.push(normalise(trimmed)),
             Meaning::Wordings => self.wordings.extend(trimmed.lines().map(normalise)),
             Meaning::Extra(name) => self.extra(name, Value::from(text)),
@@ -110,8 +108,13 @@ impl Draft {
     }
 }
 
+/// The tags of one cell.
+pub(super) fn several(cell: &str) -> impl Iterator<Item = String> {
+    cell.split([',', ';', '，', '；', '、', '|', '\n']).map(normalise)
+}
+
 /// Drops what is empty or repeats, by lower case, an earlier text or `taken`.
-fn distinct(texts: Vec<String>, taken: Option<&str>) -> Vec<String> {
+pub(super) fn distinct(texts: Vec<String>, taken: Option<&str>) -> Vec<String> {
     let mut seen = taken.map(str::to_lowercase).into_iter().collect::<HashSet<_>>();
     texts.into_iter().filter(|text| !text.is_empty() && seen.insert(text.to_lowercase())).collect()
 }

@@ -100,6 +100,10 @@ pub struct Import {
     force: bool,
     #[serde(default)]
     rehash: bool,
+    #[serde(default, with = "ingest::path_json::maybe")]
+    captions: Option<std::path::PathBuf>,
+    #[serde(default)]
+    caption_encoder: Option<EncoderName>,
 }
 
 /// `POST /collections/{c}/index`
@@ -113,9 +117,11 @@ pub async fn index(
         let detail = "the body names another collection than the address; leave it out";
         return Err(Problem::input("request.collection", "collection", detail));
     }
-    if !import.path.is_absolute() {
-        let detail = "the server does not know the folder that you are in; give an absolute path";
-        return Err(Problem::input("path.relative", "path", detail));
+    for (field, path) in [("path", Some(&import.path)), ("captions", import.captions.as_ref())] {
+        if path.is_some_and(|path| !path.is_absolute()) {
+            let detail = "the server does not know the folder that you are in; give an absolute path";
+            return Err(Problem::input("path.relative", field, detail));
+        }
     }
     let request = Request {
         collection: name,
@@ -126,6 +132,8 @@ pub async fn index(
         prune: import.prune,
         force: import.force,
         rehash: import.rehash,
+        captions: import.captions,
+        caption_encoder: import.caption_encoder,
     };
     let job = app
         .work(move |app| {
@@ -133,6 +141,7 @@ pub async fn index(
             if !request.prune {
                 Source::of(&request.path)?;
             }
+            request.check_captions()?;
             ingest::start(&app.0.library, request)
         })
         .await?;

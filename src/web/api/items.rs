@@ -9,9 +9,9 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ingest::{self, Entry, Put};
+use crate::ingest::{self, Entry, Put, Told};
 use crate::store::{Body, Filter, Item};
-use crate::types::{CollectionName, ItemKey, Kind};
+use crate::types::{CollectionName, Date, DateError, ItemKey, Kind};
 use crate::web::App;
 use crate::web::extract::{Path, Query, is_multipart, json};
 use crate::web::multipart::Parts;
@@ -32,6 +32,8 @@ pub struct ItemJson {
     extra: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<Date>,
     #[serde(flatten)]
     body: BodyJson,
 }
@@ -39,16 +41,29 @@ pub struct ItemJson {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum BodyJson {
-    Photo { width: u32, height: u32, format: String, bytes: u64 },
-    Faq { question: String, answer: String, language: String, wordings: Vec<String> },
+    Photo {
+        width: u32,
+        height: u32,
+        format: String,
+        bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+    },
+    Faq {
+        question: String,
+        answer: String,
+        language: String,
+        wordings: Vec<String>,
+    },
 }
 
 impl From<Item> for ItemJson {
     fn from(item: Item) -> Self {
         let content = item.content.as_ref().map(ToString::to_string);
+        let caption = item.caption().map(str::to_owned);
         let (kind, body) = match item.body {
             Body::Photo { width, height, format, bytes, .. } => {
-                (Kind::Photos, BodyJson::Photo { width, height, format, bytes })
+                (Kind::Photos, BodyJson::Photo { width, height, format, bytes, caption })
             }
             Body::Faq { question, answer, language } => {
                 let texts = item.parts.into_iter().filter_map(|part| part.text);
@@ -57,7 +72,7 @@ impl From<Item> for ItemJson {
             }
         };
         let content = content.filter(|_| kind == Kind::Photos);
-        Self { key: item.key, kind, tags: item.tags, extra: item.extra, content, body }
+        Self { key: item.key, kind, tags: item.tags, extra: item.extra, content, date: item.date, body }
     }
 }
 
@@ -73,6 +88,10 @@ pub struct Listed {
     tag: Option<String>,
     #[serde(default)]
     path_prefix: Option<String>,
+    #[serde(default)]
+    date_from: Option<Date>,
+    #[serde(default)]
+    date_to: Option<Date>,
 }
 
 /// A page of items; `next` goes into `after` for the next one.
@@ -95,7 +114,12 @@ pub async fn list(
         return Err(Problem::input("request.limit", "limit", detail));
     }
     let after = listed.after.map(ItemKey::try_from).transpose()?;
-    let filter = Filter { tags: listed.tag.into_iter().collect(), path_prefix: listed.path_prefix };
+    let filter = Filter {
+        tags: listed.tag.into_iter().collect(),
+        path_prefix: listed.path_prefix,
+        date_from: listed.date_from,
+        date_to: listed.date_to,
+    };
     let mut items = app
         .work(move |app| app.library().collection(&name)?.list(&filter, after.as_ref(), limit + 1))
         .await?;
@@ -131,7 +155,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /collections/{c}/items/{key}`: an entry as JSON, or a photo: a form with `photo` and `tags`, or its bytes alone.
+/// `PUT /collections/{c}/items/{key}`: an entry as JSON, or a photo: a form with `photo`, `caption`, `tags` and
+/// `date`, or its bytes alone. What is not told of a photo that is there stays; an empty field takes it away.
 pub async fn put(
     State(app): State<App>,
     Path((c, key)): Path<(String, String)>,
@@ -144,7 +169,7 @@ pub async fn put(
     let put = app
         .work(move |app| match given {
             Given::Entry(entry) => ingest::put_entry(app.library(), &target, item, entry),
-            Given::Photo(bytes, tags) => ingest::put_photo(app.library(), &target, item, &bytes, tags),
+            Given::Photo(bytes, told) => ingest::put_photo(app.library(), &target, item, &bytes, told),
         })
         .await?;
     let status = if put == Put::Indexed { StatusCode::CREATED } else { StatusCode::OK };
@@ -155,15 +180,15 @@ pub async fn put(
 /// What is to be put.
 enum Given {
     Entry(Entry),
-    Photo(Vec<u8>, Vec<String>),
+    Photo(Vec<u8>, Told),
 }
 
 impl Given {
     async fn receive(request: Request, app: &App) -> Result<Self, Problem> {
         if is_multipart(request.headers()) {
             let mut form = Parts::from_request(request, app).await?;
-            form.only(&["photo", "tags"])?;
-            let tags = form.all("tags").filter(|t| !t.is_empty()).map(str::to_owned).collect();
+            form.only(&["photo", "caption", "tags", "date"])?;
+            let told = told(&form)?;
             let Some(photo) = form.files.pop() else {
                 return Err(Problem::input(
                     "request.field",
@@ -171,7 +196,7 @@ impl Given {
                     "there is no photo in this form; add the file",
                 ));
             };
-            return Ok(Self::Photo(photo.bytes, tags));
+            return Ok(Self::Photo(photo.bytes, told));
         }
         let kind =
             request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -184,7 +209,20 @@ impl Given {
         if is_json || looks_json {
             json(&bytes).map(Self::Entry)
         } else {
-            Ok(Self::Photo(bytes.into(), Vec::new()))
+            Ok(Self::Photo(bytes.into(), Told::default()))
         }
     }
+}
+
+/// What a form tells of its photo.
+fn told(form: &Parts) -> Result<Told, Problem> {
+    let last = |name: &str| form.all(name).last().map(|value| value.trim().to_owned());
+    let date = match last("date") {
+        Some(text) if !text.is_empty() => {
+            Some(Some(text.parse().map_err(|e: DateError| Problem::from(e).at("date"))?))
+        }
+        given => given.map(|_| None),
+    };
+    let tags = || form.all("tags").filter(|t| !t.is_empty()).map(str::to_owned).collect();
+    Ok(Told { caption: last("caption"), tags: form.all("tags").next().map(|_| tags()), date })
 }

@@ -5,9 +5,9 @@ use axum::extract::{FromRequest, Request, State};
 use serde::Deserialize;
 
 use crate::faq;
-use crate::search::{self, Answer, Ask, Page, Query};
+use crate::search::{self, Answer, Ask, Like, Page, Query};
 use crate::store::Filter;
-use crate::types::{CollectionName, ItemKey};
+use crate::types::{CollectionName, DateError, ItemKey};
 use crate::web::App;
 use crate::web::extract::{Json, Path, is_multipart, json};
 use crate::web::multipart::Parts;
@@ -16,7 +16,7 @@ use crate::web::problem::Problem;
 /// Hits given when the asker names no number.
 const K: usize = 10;
 
-/// The body of a search; exactly one of the first four says what is sought.
+/// The body of a search: one of the first four says what is sought, or `text` together with a photo or an item.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asked {
@@ -70,8 +70,19 @@ pub async fn ask(
 
 impl Asked {
     fn of_form(form: Parts) -> Result<Self, Problem> {
-        const KNOWN: [&str; 9] =
-            ["photo", "text", "item", "k", "offset", "min_score", "filter", "tags", "path_prefix"];
+        const KNOWN: [&str; 11] = [
+            "photo",
+            "text",
+            "item",
+            "k",
+            "offset",
+            "min_score",
+            "filter",
+            "tags",
+            "path_prefix",
+            "date_from",
+            "date_to",
+        ];
         form.only(&KNOWN)?;
         let mut filter: Filter = match form.field("filter") {
             Some(text) => json(text.as_bytes()).map_err(below_filter)?,
@@ -80,6 +91,11 @@ impl Asked {
         filter.tags.extend(form.all("tags").filter(|tag| !tag.is_empty()).map(str::to_owned));
         if let Some(prefix) = form.field("path_prefix") {
             filter.path_prefix = Some(prefix.to_owned());
+        }
+        for (name, side) in [("date_from", &mut filter.date_from), ("date_to", &mut filter.date_to)] {
+            if let Some(text) = form.field(name) {
+                *side = Some(text.parse().map_err(|e: DateError| Problem::from(e).at(name))?);
+            }
         }
         let asked = Self {
             text: form.field("text").map(str::to_owned),
@@ -102,12 +118,18 @@ impl Asked {
             ("item", self.item.is_some()),
             ("photo", self.photo.is_some()),
         ];
-        let mut given = given.iter().filter(|(_, there)| *there).map(|(name, _)| *name);
+        // Words and a picture go together.
+        let worded = given[0].1 && (given[2].1 ^ given[3].1) && !given[1].1;
+        let mut given = given.iter().filter(|(_, there)| *there && !worded).map(|(name, _)| *name);
         if let (Some(first), Some(second)) = (given.next(), given.next()) {
-            let detail = format!("{first} and {second} are both given; search by one of them");
+            let detail = format!(
+                "{first} and {second} are both given; search by one of them, or by text with a photo or an item"
+            );
             return Err(Problem::input("search.too_many", second, detail));
         }
         let ask = match (self.text, self.vector, self.item, self.photo) {
+            (Some(text), _, Some(item), _) => Ask::Both(Like::Item(item), text),
+            (Some(text), _, _, Some(photo)) => Ask::Both(Like::Photo(photo), text),
             (Some(text), ..) => Ask::Text(text),
             (_, Some(vector), ..) => Ask::Vector(vector),
             (_, _, Some(item), _) => Ask::Item(item),

@@ -133,6 +133,8 @@ fn add(app: &App, job: JobId, files: &[File]) -> Result<Report, Problem> {
             Ok(Added::Photo { put: Put::Replaced, .. }) => report.replaced += 1,
             Ok(Added::Photo { put: Put::Unchanged, .. }) => report.unchanged += 1,
             Ok(Added::Table { report: table }) => report.add(&table),
+            // Counted when the upload ends: their photos may come later.
+            Ok(Added::Captions { .. }) => {}
             Ok(Added::Skipped { .. }) => report.skipped += 1,
             Err(e) if stops(&e) => return Err(e.into()),
             Err(e) => report.rejected.push(Reject {

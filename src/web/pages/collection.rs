@@ -52,6 +52,8 @@ pub struct CollectionView {
     pub has_items: bool,
     pub items: String,
     pub vectors: String,
+    /// How many, and what reads them.
+    pub captions: Option<String>,
     pub index: String,
     pub bytes: String,
     pub created: String,
@@ -161,6 +163,7 @@ impl CollectionView {
             has_items: false,
             items: String::new(),
             vectors: String::new(),
+            captions: None,
             index: String::new(),
             bytes: String::new(),
             created: String::new(),
@@ -214,6 +217,7 @@ impl CollectionView {
                 Some(dim) => format!("{e}, {dim}-d"),
                 None => e.to_string(),
             }),
+            captions: info.caption_encoder.map(|e| format!("{}, {e}", format::number(info.captions))),
             index: info.index,
             roots: info.roots.into_iter().map(RootView).collect(),
             ..self

@@ -23,6 +23,8 @@ pub struct IndexForm {
     #[serde(default)]
     prefix: String,
     #[serde(default)]
+    captions: String,
+    #[serde(default)]
     prune: Option<String>,
 }
 
@@ -43,11 +45,14 @@ pub async fn index(
         prune: form.prune.is_some(),
         force: false,
         rehash: false,
+        captions: Some(form.captions.trim()).filter(|p| !p.is_empty()).map(Into::into),
+        caption_encoder: None,
     };
     let started = app
         .work(move |app| {
             // A job would tell it too, but the person is still at the form.
             let source = ingest::Source::of(&request.path)?;
+            request.check_captions()?;
             let id = ingest::start(&app.0.library, request)?;
             Ok::<_, Problem>((id, source.kind()))
         })

@@ -4,7 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::extract::State;
 
-use super::results::label;
+use super::results::{TagLink, label};
 use super::shell::Shell;
 use crate::store::{Body, Item};
 use crate::types::{CollectionName, ItemKey};
@@ -29,6 +29,8 @@ pub struct ItemPage {
     /// Width and height, so that the page does not move when the photo arrives.
     shown_size: Option<(u32, u32)>,
     answer: Option<String>,
+    caption: Option<String>,
+    tags: Vec<TagLink>,
     more: String,
     facts: Vec<Fact>,
 }
@@ -64,6 +66,8 @@ fn page(s: Shell, name: &CollectionName, item: &Item) -> ItemPage {
         photo: None,
         shown_size: None,
         answer: None,
+        caption: item.caption().map(str::to_owned),
+        tags: item.tags.iter().map(|tag| TagLink::of(name, tag)).collect(),
         more: link::search(&[("c", name.as_str()), ("item", key)]),
     };
     match &item.body {
@@ -107,7 +111,7 @@ fn facts(item: &Item, l: Lang) -> Vec<Fact> {
             add(l.wordings(), wordings.join(" · "));
         }
     }
-    add(l.tags(), item.tags.join(", "));
+    add(l.date(), item.date.as_ref().map(|date| date.as_str().replace('T', " ")).unwrap_or_default());
     facts
 }
 

@@ -253,6 +253,7 @@ fn outcome(report: &Value, l: Lang) -> String {
         (count("unchanged"), l.report_unchanged(format::number(count("unchanged")))),
         (count("removed"), l.report_removed(format::number(count("removed")))),
         (count("vanished"), l.report_vanished(format::number(count("vanished")))),
+        (count("captioned"), l.report_captioned(format::number(count("captioned")))),
         (count("skipped"), l.report_skipped(format::number(count("skipped")))),
         (rejected, l.rejected_n(format::number(rejected))),
     ];

@@ -1,7 +1,7 @@
 //! An answer as the search page shows it. Knows nothing of how it was asked.
 
 use crate::library::CollectionInfo;
-use crate::search::{Answer, Hit, Note, Shown};
+use crate::search::{Answer, By, Hit, Match, Note, Shown};
 use crate::types::{CollectionName, Kind};
 use crate::web::lang::Lang;
 use crate::web::problem::Problem;
@@ -39,6 +39,10 @@ pub enum Means {
     Text,
     Photo,
     Item,
+    /// Words asked of captions.
+    Captions,
+    /// A photo or an item, and words.
+    Both,
 }
 
 /// Hits with what is said about them.
@@ -57,6 +61,7 @@ pub struct About {
     pub filtered: bool,
     pub offset: usize,
     encoder: Option<String>,
+    caption_encoder: Option<String>,
     dim: Option<String>,
     timings: [f64; 4],
 }
@@ -76,6 +81,7 @@ impl About {
             filtered,
             offset,
             encoder: answer.encoder.as_ref().map(ToString::to_string),
+            caption_encoder: answer.caption_encoder.as_ref().map(ToString::to_string),
             dim: collection.dim.map(|d| d.to_string()),
             timings: [t.decode, t.encode, t.search, t.load],
         }
@@ -95,6 +101,8 @@ impl<H> Listing<H> {
     pub fn understood(&self, l: Lang) -> String {
         let what = match self.about.means {
             Means::Words => return l.as_words().to_owned(),
+            Means::Captions => return self.with_captions(l.as_captions(), l),
+            Means::Both => return self.with_captions(l.as_both(), l),
             Means::Text => l.as_text(),
             Means::Photo => l.as_photo(),
             Means::Item => l.as_item(),
@@ -104,6 +112,12 @@ impl<H> Listing<H> {
             (Some(encoder), None) => l.understood_short(what, encoder),
             (None, _) => what.to_owned(),
         }
+    }
+
+    fn with_captions(&self, what: &str, l: Lang) -> String {
+        let encoders: Vec<&str> =
+            self.about.encoder.iter().chain(&self.about.caption_encoder).map(String::as_str).collect();
+        if encoders.is_empty() { what.to_owned() } else { l.understood_short(what, encoders.join(" + ")) }
     }
 
     pub fn took(&self, l: Lang) -> String {
@@ -119,7 +133,7 @@ impl<H> Listing<H> {
     pub fn advice(&self, l: Lang) -> &'static str {
         match (self.about.filtered, self.about.means, self.about.kind) {
             (true, ..) => l.none_filter(),
-            (_, Means::Words, _) => l.none_words(),
+            (_, Means::Words | Means::Captions, _) => l.none_words(),
             (_, _, Kind::Faq) => l.none_faq(),
             (_, _, Kind::Photos) => l.empty_collection(),
         }
@@ -169,6 +183,10 @@ pub struct PhotoHit {
     pub thumb: String,
     pub more: String,
     pub score: Score,
+    pub caption: Option<String>,
+    /// What of it answered, and the score of each part.
+    pub by: Option<&'static str>,
+    pub parts: String,
 }
 
 /// An FAQ entry found.
@@ -188,8 +206,15 @@ pub struct TagLink {
     pub url: String,
 }
 
-pub fn photo(name: &CollectionName, hit: &Hit) -> Option<PhotoHit> {
-    let Shown::Photo { content, .. } = &hit.shown else { return None };
+impl TagLink {
+    /// All items of a collection that have a tag.
+    pub fn of(name: &CollectionName, tag: &str) -> Self {
+        Self { name: tag.to_owned(), url: link::search(&[("c", name.as_str()), ("q", tag), ("tag", tag)]) }
+    }
+}
+
+pub fn photo(name: &CollectionName, hit: &Hit, l: Lang) -> Option<PhotoHit> {
+    let Shown::Photo { content, caption, .. } = &hit.shown else { return None };
     Some(PhotoHit {
         label: label(hit.key.as_str()).to_owned(),
         url: link::item(name, &hit.key),
@@ -197,7 +222,35 @@ pub fn photo(name: &CollectionName, hit: &Hit) -> Option<PhotoHit> {
         more: link::search(&[("c", name.as_str()), ("item", hit.key.as_str())]),
         score: Score(hit.score),
         key: hit.key.to_string(),
+        caption: caption.clone(),
+        by: by(&hit.matched, l),
+        parts: parts(&hit.matched, l),
     })
+}
+
+/// The picture and the caption tell more than the words do.
+fn by(matched: &[Match], l: Lang) -> Option<&'static str> {
+    let has = |by: By| matched.iter().any(|m| m.by == by);
+    match (has(By::Picture), has(By::Caption), has(By::Words)) {
+        (true, true, _) => Some(l.by_picture_caption()),
+        (true, false, _) => Some(l.by_picture()),
+        (false, true, _) => Some(l.by_caption()),
+        (false, false, true) => Some(l.by_words()),
+        (false, false, false) => None,
+    }
+}
+
+/// `by its picture: 1st place, 0.93`, for each part.
+fn parts(matched: &[Match], l: Lang) -> String {
+    let part = |m: &Match| {
+        let by = match m.by {
+            By::Picture => l.by_picture(),
+            By::Caption => l.by_caption(),
+            By::Words => l.by_words(),
+        };
+        format!("{by}: #{}, {}", m.rank, format::score(m.score))
+    };
+    matched.iter().map(part).collect::<Vec<_>>().join(" · ")
 }
 
 pub fn answer(name: &CollectionName, hit: &Hit, asked: &str) -> Option<AnswerHit> {

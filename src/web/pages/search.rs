@@ -11,9 +11,9 @@ use super::results::{self, About, Example, Found, Listing, Means, label};
 use super::shell::Shell;
 use super::{pictures, see};
 use crate::library::{Collection, CollectionInfo};
-use crate::search::{self as searching, Answer, Ask, Page};
+use crate::search::{self as searching, Answer, Ask, Like, Page};
 use crate::store::{Body, Filter, Item};
-use crate::types::{CollectionName, ItemKey, Kind};
+use crate::types::{CollectionName, Date, ItemKey, Kind};
 use crate::web::extract::Query;
 use crate::web::lang::Lang;
 use crate::web::multipart::Parts;
@@ -36,6 +36,8 @@ pub struct Asked {
     pub tag: String,
     #[serde(rename = "in")]
     pub folder: String,
+    pub since: String,
+    pub until: String,
     pub from: String,
 }
 
@@ -49,6 +51,8 @@ impl Asked {
             ("item", &self.item),
             ("tag", &self.tag),
             ("in", &self.folder),
+            ("since", &self.since),
+            ("until", &self.until),
             ("from", &from),
         ])
     }
@@ -57,9 +61,19 @@ impl Asked {
         self.from.parse().unwrap_or(0)
     }
 
-    fn filter(&self) -> Filter {
+    fn filter(&self) -> Result<Filter, Problem> {
         let some = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
-        Filter { tags: some(&self.tag).into_iter().collect(), path_prefix: some(&self.folder) }
+        let date = |text: &String| some(text).map(|text| text.parse::<Date>()).transpose();
+        Ok(Filter {
+            tags: some(&self.tag).into_iter().collect(),
+            path_prefix: some(&self.folder),
+            date_from: date(&self.since)?,
+            date_to: date(&self.until)?,
+        })
+    }
+
+    fn filters(&self) -> bool {
+        [&self.tag, &self.folder, &self.since, &self.until].iter().any(|text| !text.is_empty())
     }
 }
 
@@ -95,14 +109,20 @@ pub async fn ask(State(app): State<App>, form: Parts) -> Result<Response, Proble
         q: text("q").trim().to_owned(),
         tag: text("tag"),
         folder: text("in"),
+        since: text("since").trim().to_owned(),
+        until: text("until").trim().to_owned(),
         ..Asked::default()
     };
     let kept = text("kept");
+    // Photos with captions are asked by both at once.
+    let both = form.field("both").is_some();
     let photo = form.files.into_iter().find(|file| file.field == "photo" && !file.bytes.is_empty());
     if let Some(photo) = photo {
-        asked.q.clear();
+        if !both {
+            asked.q.clear();
+        }
         asked.photo = app.work(move |app| keep(app, &photo.bytes)).await?;
-    } else if asked.q.is_empty() {
+    } else if asked.q.is_empty() || both {
         asked.photo = kept;
     }
     Ok(see(&asked.url(0)))
@@ -151,19 +171,12 @@ fn find(
     asked: &Asked,
     l: Lang,
 ) -> Result<Found, Problem> {
-    let (ask, means) = if !asked.photo.is_empty() {
-        (Ask::Photo(app.0.queries.get(&asked.photo).ok_or_else(pictures::gone)?), Means::Photo)
-    } else if !asked.item.is_empty() {
-        (Ask::Item(asked.item.parse::<ItemKey>()?), Means::Item)
-    } else if !asked.q.trim().is_empty() {
-        let means = if info.kind == Kind::Photos { Means::Words } else { Means::Text };
-        (Ask::Text(asked.q.clone()), means)
-    } else {
+    let Some((ask, means)) = ask_of(app, info, asked)? else {
         return Ok(Found::Start(examples(collection)?));
     };
     let size = if info.kind == Kind::Photos { PHOTOS } else { ANSWERS };
     let offset = asked.offset();
-    let filter = asked.filter();
+    let filter = asked.filter()?;
     let filtered = !filter.is_empty();
     // One more than is shown tells whether there is a next page.
     let page = Page { k: size + 1, offset, min_score: None };
@@ -174,6 +187,28 @@ fn find(
     let earlier = (offset > 0).then(|| asked.url(offset.saturating_sub(size)));
     let later = more.then(|| asked.url(offset + size));
     Ok(listing(info, answer, about, earlier, later, &asked.q, l))
+}
+
+/// `None`: nothing is asked.
+fn ask_of(app: &App, info: &CollectionInfo, asked: &Asked) -> Result<Option<(Ask, Means)>, Problem> {
+    let words = Some(asked.q.clone()).filter(|q| !q.trim().is_empty());
+    let photos = info.kind == Kind::Photos;
+    let like = if !asked.photo.is_empty() {
+        Some(Like::Photo(app.0.queries.get(&asked.photo).ok_or_else(pictures::gone)?))
+    } else if !asked.item.is_empty() {
+        Some(Like::Item(asked.item.parse::<ItemKey>()?))
+    } else {
+        None
+    };
+    Ok(match (like, words) {
+        (Some(like), Some(words)) if photos => Some((Ask::Both(like, words), Means::Both)),
+        (Some(Like::Photo(bytes)), _) => Some((Ask::Photo(bytes), Means::Photo)),
+        (Some(Like::Item(key)), _) => Some((Ask::Item(key), Means::Item)),
+        (None, Some(words)) if !photos => Some((Ask::Text(words), Means::Text)),
+        (None, Some(words)) if info.captions > 0 => Some((Ask::Text(words), Means::Captions)),
+        (None, Some(words)) => Some((Ask::Text(words), Means::Words)),
+        (None, None) => None,
+    })
 }
 
 fn listing(
@@ -189,7 +224,7 @@ fn listing(
     let notes = answer.notes.iter().map(|n| results::note(n, encoder, l)).collect();
     match info.kind {
         Kind::Photos => {
-            let hits = answer.hits.iter().filter_map(|hit| results::photo(&info.name, hit)).collect();
+            let hits = answer.hits.iter().filter_map(|hit| results::photo(&info.name, hit, l)).collect();
             Found::Photos(Listing { hits, notes, earlier, later, about })
         }
         Kind::Faq => {
@@ -233,6 +268,10 @@ pub struct AskForm {
     pub item: Option<ItemChip>,
     pub tags: Vec<Tag>,
     pub folder: String,
+    pub since: String,
+    pub until: String,
+    /// Its photos have captions: a photo and words may be given together.
+    pub both: bool,
     kind: Option<Kind>,
     asked: Asked,
 }
@@ -292,6 +331,9 @@ impl AskForm {
             item: some(&asked.item).map(ItemChip),
             tags: tags.into_iter().take(200).map(tag).collect(),
             folder: asked.folder.clone(),
+            since: asked.since.clone(),
+            until: asked.until.clone(),
+            both: chosen.is_some_and(|c| c.captions > 0),
             kind: chosen.map(|c| c.kind),
             asked: asked.clone(),
         }
@@ -302,7 +344,11 @@ impl AskForm {
     }
 
     pub fn placeholder(&self, l: Lang) -> &'static str {
-        if self.takes_photos() { l.ask_photos() } else { l.ask_faq() }
+        match (self.takes_photos(), self.both) {
+            (true, true) => l.ask_captions(),
+            (true, false) => l.ask_photos(),
+            (false, _) => l.ask_faq(),
+        }
     }
 
     pub fn can_filter(&self) -> bool {
@@ -311,7 +357,7 @@ impl AskForm {
 
     /// A filter is set.
     pub fn filters(&self) -> bool {
-        !self.asked.filter().is_empty()
+        self.asked.filters()
     }
 
     pub fn collection_url(&self) -> String {

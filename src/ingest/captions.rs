@@ -1,0 +1,363 @@
+//! Captions, tags and dates of photos: from a table beside them, or with one photo. Only captions that changed are encoded.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use super::error::IngestError;
+use super::{Reject, Report, key, plan};
+use crate::encoder::{EncoderError, Role};
+use crate::files;
+use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
+use crate::store::{Description, ItemId, RootRecord};
+use crate::text;
+use crate::text::table::captions::{CaptionRow, Captions, is_captions, read_captions};
+use crate::types::{Date, EncoderName, ItemKey, Vector};
+
+/// Captions encoded and committed together.
+const BATCH: usize = 16;
+/// Longest caption, in bytes; encoders read less.
+const LONGEST: usize = 16 << 10;
+/// Largest caption table, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// What is told of one photo; `None` leaves what is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    /// Empty: the caption is to go.
+    pub caption: Option<String>,
+    pub tags: Option<Vec<String>>,
+    /// Inner `None`: the date is to go.
+    pub date: Option<Option<Date>>,
+}
+
+/// A table of captions, read.
+#[derive(Debug)]
+pub struct CaptionFile {
+    name: String,
+    captions: Captions,
+}
+
+impl CaptionFile {
+    /// # Errors
+    /// `table.*` for what is no caption table.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, IngestError> {
+        let captions = read_captions(bytes, name)
+            .map_err(|source| IngestError::Table { path: name.to_owned(), source })?;
+        Ok(Self { name: name.to_owned(), captions })
+    }
+
+    /// How many photos it tells of.
+    pub fn rows(&self) -> usize {
+        self.captions.rows.len()
+    }
+
+    /// # Errors
+    /// `path.*`, `table.*`.
+    pub fn read(path: &Path) -> Result<Self, IngestError> {
+        if files::is_system_view(path) {
+            return Err(IngestError::SystemView { path: path.to_owned() });
+        }
+        let bytes = files::read(path, LARGEST).map_err(|source| IngestError::path(path, source))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self::parse(&name, &bytes)
+    }
+}
+
+/// Whether a file of this name and these first bytes is a caption table.
+pub fn recognised(name: &str, head: &[u8]) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    matches!(ending.as_deref(), Some("csv" | "tsv")) && is_captions(head)
+}
+
+/// Captions on their way to the photos of a root.
+pub struct CaptionImport<'a> {
+    pub library: &'a Library,
+    pub collection: &'a Collection,
+    pub root: &'a RootRecord,
+    pub named: Option<&'a EncoderName>,
+}
+
+impl CaptionImport<'_> {
+    /// Tells every photo of the root what the tables tell of it; of two tables the later counts. Returns whether it was
+    /// stopped by wish.
+    ///
+    /// # Errors
+    /// What stops encoder or store; what is wrong with one line goes into the report.
+    pub fn run(
+        &self,
+        files: Vec<CaptionFile>,
+        report: &mut Report,
+        tracker: &Tracker,
+    ) -> Result<bool, IngestError> {
+        let before = report.rejected.len();
+        let keys = self.collection.store().keys_of_root(self.collection.id(), self.root.id)?;
+        let names = Names::of(keys, self.root.prefix.as_deref());
+        let held = self.collection.captions().items();
+        let mut changes = Vec::new();
+        for file in files {
+            let reject = |line: u64, code: &str, reason: String| Reject {
+                path: format!("{}:{line}", file.name),
+                code: code.to_owned(),
+                reason,
+            };
+            report
+                .rejected
+                .extend(file.captions.rejects.iter().map(|e| reject(e.line, e.code, e.reason.clone())));
+            for row in file.captions.rows {
+                let line = row.line;
+                let found = names.find(&row.photo).and_then(|key| Ok((key, checked(row)?)));
+                match found {
+                    Ok((key, told)) => {
+                        let change = change(self.collection, &held, key, told)?;
+                        changes.extend(change.map(|change| (format!("{}:{line}", file.name), change)));
+                    }
+                    Err((code, reason)) => report.rejected.push(reject(line, code, reason)),
+                }
+            }
+        }
+        report.rejected[before..].iter().for_each(|_| tracker.reject());
+        self.take(changes, report, tracker)
+    }
+
+    fn take(
+        &self,
+        changes: Vec<(String, Change)>,
+        report: &mut Report,
+        tracker: &Tracker,
+    ) -> Result<bool, IngestError> {
+        let texts = changes.iter().filter_map(|(_, change)| change.to_encode());
+        let language = Some(text::language_needed(texts));
+        tracker.begin(Phase::Indexing, changes.len() as u64);
+        let mut encoder = None;
+        let mut changes = changes.into_iter();
+        loop {
+            let mut batch: Vec<(String, Change)> = changes.by_ref().take(BATCH).collect();
+            if batch.is_empty() || tracker.cancelled() {
+                return Ok(tracker.cancelled());
+            }
+            let count = batch.len() as u64;
+            let wanted = batch.iter().any(|(_, change)| change.to_encode().is_some());
+            if wanted && encoder.is_none() {
+                let (library, collection) = (self.library, self.collection);
+                encoder =
+                    Some(plan::caption_encoder_for(library, collection, self.named, language, tracker)?);
+                tracker.begin(Phase::Indexing, count + changes.len() as u64);
+            }
+            if let Some(encoder) = encoder.as_deref().filter(|_| wanted) {
+                for (path, reason) in encode(encoder, &mut batch, Urgency::Bulk)? {
+                    tracker.reject();
+                    report.rejected.push(Reject { path, code: "text.empty".to_owned(), reason });
+                }
+            }
+            report.captioned += batch.len() as u64;
+            let described: Vec<Description> =
+                batch.into_iter().map(|(_, change)| change.description).collect();
+            self.collection.describe(&described)?;
+            tracker.advance(count);
+        }
+    }
+}
+
+/// Tells one photo; returns whether anything changed. The answer comes after the commit.
+///
+/// # Errors
+/// `text.empty` for a caption that an encoder finds nothing in, `caption.too_long`, and what stops encoder or store.
+pub fn tell(
+    library: &Library,
+    collection: &Collection,
+    key: &ItemKey,
+    told: Told,
+    urgency: Urgency,
+) -> Result<bool, IngestError> {
+    if told == Told::default() {
+        return Ok(false);
+    }
+    check_length(told.caption.as_deref()).map_err(|bytes| IngestError::LongCaption {
+        key: key.clone(),
+        bytes,
+        max: LONGEST,
+    })?;
+    let held = collection.captions().items();
+    let Some(change) = change(collection, &held, key, told)? else { return Ok(false) };
+    let mut batch = vec![(String::new(), change)];
+    let language = batch[0].1.to_encode().map(text::language);
+    if language.is_some() {
+        let encoder = plan::caption_encoder_for(library, collection, None, language, &Tracker::default())?;
+        if !encode(&encoder, &mut batch, urgency)?.is_empty() {
+            return Err(EncoderError::EmptyText { at: 0 }.into());
+        }
+    }
+    let described: Vec<Description> = batch.into_iter().map(|(_, change)| change.description).collect();
+    collection.describe(&described)?;
+    Ok(true)
+}
+
+/// What is to be written of one photo.
+struct Change {
+    description: Description,
+    /// Its caption is new, or has no vector.
+    encode: bool,
+}
+
+impl Change {
+    fn to_encode(&self) -> Option<&str> {
+        self.description.caption.as_deref().filter(|_| self.encode)
+    }
+}
+
+/// `None` if all that is told is known.
+fn change(
+    collection: &Collection,
+    held: &HashSet<ItemId>,
+    key: &ItemKey,
+    told: Told,
+) -> Result<Option<Change>, IngestError> {
+    let item = collection.get(key)?;
+    let caption = match told.caption {
+        Some(text) => Some(text.trim().to_owned()).filter(|text| !text::normalise(text).is_empty()),
+        None => item.caption().map(str::to_owned),
+    };
+    let mut tags = told.tags.unwrap_or_else(|| item.tags.clone());
+    tags.sort();
+    tags.dedup();
+    let date = told.date.unwrap_or_else(|| item.date.clone());
+    let new = caption.as_deref() != item.caption();
+    let encode = caption.is_some() && (new || !held.contains(&item.id));
+    if !new && !encode && tags == item.tags && date == item.date {
+        return Ok(None);
+    }
+    let words = keywords(key, &tags, caption.as_deref());
+    let description = Description { key: key.clone(), caption, vector: None, tags, date, words };
+    Ok(Some(Change { description, encode }))
+}
+
+/// Gives the captions of a batch their vectors. Those in which the encoder finds no word leave the batch, with the reason.
+fn encode(
+    encoder: &LoadedEncoder,
+    batch: &mut Vec<(String, Change)>,
+    urgency: Urgency,
+) -> Result<Vec<(String, String)>, EncoderError> {
+    let mut wordless = Vec::new();
+    loop {
+        let asked: Vec<usize> = (0..batch.len()).filter(|&i| batch[i].1.to_encode().is_some()).collect();
+        let texts: Vec<&str> = asked.iter().filter_map(|&i| batch[i].1.to_encode()).collect();
+        if texts.is_empty() {
+            return Ok(wordless);
+        }
+        match encoder.texts(&texts, Role::Passage, urgency) {
+            Ok(embeddings) => {
+                let vectors: Vec<Vector> = embeddings.into_iter().map(|embedding| embedding.vector).collect();
+                asked.into_iter().zip(vectors).for_each(|(i, v)| batch[i].1.description.vector = Some(v));
+                return Ok(wordless);
+            }
+            Err(e @ EncoderError::EmptyText { at }) if at < asked.len() => {
+                let (path, _) = batch.remove(asked[at]);
+                wordless.push((path, e.to_string()));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn checked(row: CaptionRow) -> Result<Told, Refused> {
+    if let Err(bytes) = check_length(row.caption.as_deref()) {
+        return Err((
+            "caption.too_long",
+            format!("the caption has {bytes} bytes, at most {LONGEST} are taken; shorten it"),
+        ));
+    }
+    Ok(Told { caption: row.caption, tags: row.tags, date: row.date })
+}
+
+fn check_length(caption: Option<&str>) -> Result<(), usize> {
+    let bytes = caption.map_or(0, str::len);
+    if bytes > LONGEST { Err(bytes) } else { Ok(()) }
+}
+
+type Refused = (&'static str, String);
+
+/// The photos of a root by the names that a table may give them.
+struct Names<'a> {
+    prefix: Option<&'a str>,
+    keys: HashSet<ItemKey>,
+    /// Key and its path below the root in lower case, by file name in lower case.
+    by_file: HashMap<String, Vec<(ItemKey, String)>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(keys: Vec<ItemKey>, prefix: Option<&'a str>) -> Self {
+        let mut by_file: HashMap<String, Vec<(ItemKey, String)>> = HashMap::new();
+        for key in &keys {
+            let own = prefix.and_then(|p| key.as_str().strip_prefix(p)?.strip_prefix('/'));
+            let path = own.unwrap_or(key.as_str()).to_lowercase();
+            by_file.entry(file_of(&path).to_owned()).or_default().push((key.clone(), path));
+        }
+        Self { prefix, keys: keys.into_iter().collect(), by_file }
+    }
+
+    /// The photo with that path below the root; else the one whose path ends so (a file name alone), or that the path ends
+    /// with (a folder too much).
+    fn find(&self, name: &str) -> Result<&ItemKey, Refused> {
+        let name = name.trim_start_matches("./").trim_start_matches('/');
+        for prefix in [self.prefix, None] {
+            if let Some(key) = key::with_prefix(prefix, name).ok().and_then(|key| self.keys.get(&key)) {
+                return Ok(key);
+            }
+        }
+        let name = name.to_lowercase();
+        let alike = self.by_file.get(file_of(&name)).map(Vec::as_slice).unwrap_or_default();
+        let ends = |long: &str, short: &str| {
+            long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
+        let longest = alike.iter().filter(|(_, path)| ends(&name, path)).max_by_key(|(_, path)| path.len());
+        if let Some((key, _)) = longest {
+            return Ok(key);
+        }
+        let below: Vec<&ItemKey> =
+            alike.iter().filter(|(_, path)| ends(path, &name)).map(|(key, _)| key).collect();
+        match below.as_slice() {
+            [key] => Ok(key),
+            [] => Err((
+                "caption.no_photo",
+                format!("there is no photo {name:?} here; write its path below the folder"),
+            )),
+            [one, two, ..] => {
+                let (one, two) = (one.as_str(), two.as_str());
+                Err((
+                    "caption.ambiguous",
+                    format!("{name:?} may be {one:?} or {two:?}; write its path below the folder"),
+                ))
+            }
+        }
+    }
+}
+
+fn file_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_is_known_by_its_path_and_by_its_name_if_that_is_its_own() {
+        let key = |text: &str| text.parse::<ItemKey>().unwrap();
+        let all = ["p/2023/a.jpg", "p/2024/a.jpg", "p/2024/B.JPG", "p/a.jpg"];
+        let names = Names::of(all.map(key).to_vec(), Some("p"));
+        for (name, found) in [
+            ("2024/a.jpg", "p/2024/a.jpg"),
+            ("p/2024/a.jpg", "p/2024/a.jpg"),
+            ("./a.jpg", "p/a.jpg"),
+            ("b.jpg", "p/2024/B.JPG"),
+            ("/home/me/2023/a.jpg", "p/2023/a.jpg"),
+            ("/home/me/elsewhere/a.jpg", "p/a.jpg"),
+        ] {
+            assert_eq!(names.find(name).unwrap().as_str(), found, "{name}");
+        }
+        assert_eq!(names.find("c.jpg").unwrap_err().0, "caption.no_photo");
+        let two = Names::of(["1/a.jpg", "2/a.jpg"].map(key).to_vec(), None);
+        assert_eq!(two.find("A.jpg").unwrap_err().0, "caption.ambiguous");
+        assert_eq!(two.find("../a.jpg").unwrap_err().0, "caption.no_photo");
+    }
+}
