@@ -454,7 +454,7 @@ fn entry_of(found: &Found, card: Option<&Card>) -> Entry {
             entry.title = d.title.clone().unwrap_or(entry.title);
             entry.modality = Some(d.spec.modality);
             entry.architecture = Some(architecture(&d.spec.architecture));
-            entry.dim = Dim::new(d.spec.architecture.dim());
+            entry.dim = Dim::new(d.spec.dim());
             entry.languages = d.spec.languages.clone();
             (entry.licence, entry.homepage) = (d.licence.clone(), d.homepage.clone());
             (entry.quality, entry.starter) = (d.quality, d.starter);

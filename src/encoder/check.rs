@@ -1,6 +1,6 @@
 //! Whether a configuration can be computed at all, asked before a file is opened.
 
-use super::{AlbertConfig, Architecture, BertConfig, EncoderSpec, Modality, ResNetConfig};
+use super::{AlbertConfig, Architecture, BertConfig, EncoderSpec, Modality, ResNetConfig, Step};
 
 /// Larger than any published encoder; keeps hostile configs from asking for absurd memory.
 const MOST: usize = 1 << 24;
@@ -25,9 +25,23 @@ pub fn check(spec: &EncoderSpec) -> Result<(), String> {
         Modality::Text if spec.files.tokenizer.is_none() => {
             Err("a text encoder without a tokenizer".to_owned())
         }
-        Modality::Text => Ok(()),
+        Modality::Text => head(spec),
         Modality::Photo => preprocess(spec),
     }
+}
+
+fn head(spec: &EncoderSpec) -> Result<(), String> {
+    let mut before = spec.architecture.dim();
+    for step in &spec.head {
+        if let Step::Dense { input, output, .. } = step {
+            sizes(&[("in_features", *input), ("out_features", *output)])?;
+            if *input != before {
+                return Err(format!("a dense layer of {input} numbers behind {before}"));
+            }
+            before = *output;
+        }
+    }
+    Ok(())
 }
 
 fn preprocess(spec: &EncoderSpec) -> Result<(), String> {

@@ -27,8 +27,17 @@ pub enum EncoderError {
     WrongCrop { encoder: EncoderName, at: usize, got: u32, want: u32 },
     #[error("{}: cannot be read ({source}); check the model's folder or pull the model again", .file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
-    #[error("{}: is no whole safetensors file ({why}); pull the model again", .file.display())]
+    #[error("{}: is no whole file of weights ({why}); pull or copy the model again", .file.display())]
     Damaged { file: PathBuf, why: String },
+    #[error(
+        "{}: is in PyTorch's form from before 1.6, which is not read; save it anew with: python3 -c \"import torch; p = '{}'; torch.save(torch.load(p, map_location='cpu', weights_only=True), p)\"",
+        .file.display(), .file.display()
+    )]
+    LegacyPickle { file: PathBuf },
+    #[error(
+        "{}: holds TensorFlow's weights, which are not read; convert them with: {command}", .folder.display()
+    )]
+    TensorFlow { folder: PathBuf, command: String },
     #[error("{}: tensor {tensor} is missing; the weights are of another architecture than the card says", .file.display())]
     MissingTensor { file: PathBuf, tensor: String },
     #[error("{}: tensor {tensor} has shape {got:?}, its config wants {want:?}; weights and config do not belong together", .file.display())]
@@ -86,6 +95,8 @@ impl Coded for EncoderError {
             Self::WrongCrop { .. } => "encoder.crop",
             Self::Unreadable { .. } => "model.unreadable",
             Self::Damaged { .. } => "model.damaged",
+            Self::LegacyPickle { .. } => "model.legacy_pickle",
+            Self::TensorFlow { .. } => "model.tensorflow",
             Self::MissingTensor { .. } => "model.tensor_missing",
             Self::WrongShape { .. } => "model.tensor_shape",
             Self::WrongType { .. } => "model.tensor_type",

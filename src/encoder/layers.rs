@@ -227,8 +227,8 @@ fn attention_bias(mask: &Tensor) -> Result<Tensor> {
 fn pool(x: &Tensor, mask: Option<&Tensor>, pooling: Pooling) -> Result<Tensor> {
     match (pooling, mask) {
         (Pooling::Cls, _) => x.narrow(1, 0, 1)?.squeeze(1),
-        (Pooling::Mean, None) => x.mean(1),
-        (Pooling::Mean, Some(mask)) => {
+        (Pooling::Mean | Pooling::MeanSqrtLen, None) => x.mean(1),
+        (Pooling::Mean | Pooling::MeanSqrtLen, Some(mask)) => {
             let sum = x.broadcast_mul(&mask.unsqueeze(D::Minus1)?)?.sum(1)?;
             sum.broadcast_div(&mask.sum_keepdim(1)?)
         }

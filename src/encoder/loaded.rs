@@ -5,12 +5,16 @@ use super::check::check;
 use super::device::device;
 use super::digest::Digests;
 use super::error::Loaded;
+use super::head::Head;
 use super::ngram_hash::NgramHash;
 use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
 use super::transformer::Transformer;
 use super::weights::Weights;
-use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
+use super::{
+    Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space, SpaceStep,
+    Step,
+};
 use super::{albert, bert, precision};
 use crate::config::PrecisionSetting;
 use crate::photo::{Crop, Preprocess};
@@ -30,7 +34,7 @@ pub struct Encoder {
 }
 
 enum Network {
-    Text { network: Transformer, tokens: Tokens, pooling: Pooling },
+    Text { network: Transformer, tokens: Tokens, pooling: Pooling, head: Head },
     Photo(ResNet),
     Ngrams(NgramHash),
 }
@@ -71,7 +75,8 @@ impl Encoder {
         let text = |blueprint: Blueprint, vocabulary| {
             let tokens = tokens(spec, vocabulary)?;
             let network = Transformer::load(blueprint, &device, setting, || samples(&tokens, &spec.name))?;
-            Ok::<_, EncoderError>(Network::Text { network, tokens, pooling: spec.pooling })
+            let head = Head::load(&spec.head)?;
+            Ok::<_, EncoderError>(Network::Text { network, tokens, pooling: spec.pooling, head })
         };
         let network = match &spec.architecture {
             Architecture::Bert(c) => text(bert::read(&weights()?, c, "bert.")?, c.vocab_size)?,
@@ -89,8 +94,7 @@ impl Encoder {
         let space = space(spec, digests, class)?;
         Ok(Self {
             network,
-            dim: Dim::new(spec.architecture.dim())
-                .ok_or_else(|| config("a vector of no numbers".to_owned()))?,
+            dim: Dim::new(spec.dim()).ok_or_else(|| config("a vector of no numbers".to_owned()))?,
             id: space.id(),
             space,
             modality: spec.modality,
@@ -173,14 +177,21 @@ impl Encoder {
         if let Network::Ngrams(hash) = &self.network {
             return hash.encode(texts);
         }
-        let Network::Text { network, tokens, pooling } = &self.network else {
+        let Network::Text { network, tokens, pooling, head } = &self.network else {
             return Err(self.reads_not(Modality::Text));
         };
         let ids = self.tokenize(tokens, texts, role)?;
         let texts: Vec<&[u32]> = ids.iter().map(|t| t.ids.as_slice()).collect();
         let rows = network.encode(&texts, *pooling).map_err(|e| self.failed(&e))?;
         let embedding = |(i, (row, ids)): (usize, (Vec<f32>, &Ids))| {
-            Ok(Embedding { vector: self.unit(i, row)?, truncated: ids.truncated })
+            let row = match pooling {
+                Pooling::MeanSqrtLen => {
+                    let root = (ids.ids.len() as f32).sqrt();
+                    row.into_iter().map(|v| v * root).collect()
+                }
+                _ => row,
+            };
+            Ok(Embedding { vector: self.unit(i, head.forward(row))?, truncated: ids.truncated })
         };
         rows.into_iter().zip(&ids).enumerate().map(embedding).collect()
     }
@@ -278,13 +289,27 @@ pub fn space(spec: &EncoderSpec, digests: &Digests, precision: Precision) -> Loa
     let hash = |path: &std::path::Path| {
         digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
     };
+    let tokenizer = |path: &std::path::Path| {
+        // A word list is read with what lies beside it.
+        let beside = path.with_file_name("tokenizer_config.json");
+        let words = path.extension().is_some_and(|end| end == "txt") && beside.is_file();
+        Ok(if words { format!("{}+{}", hash(path)?, hash(&beside)?) } else { hash(path)? })
+    };
     let text = spec.modality == Modality::Text;
+    let step = |step: &Step| match step {
+        Step::Normalize => Ok(SpaceStep::Normalize),
+        Step::Dense { output, squash, weights, .. } => {
+            Ok(SpaceStep::Dense { output: *output, squash: *squash, weights: hash(weights)? })
+        }
+    };
+    let head = spec.head.iter().map(step).collect::<Loaded<_>>()?;
     Ok(Space {
         encoder: spec.name.clone(),
         architecture: spec.architecture.clone(),
         weights: hash(&spec.files.weights)?,
-        tokenizer: spec.files.tokenizer.as_deref().map(hash).transpose()?,
+        tokenizer: spec.files.tokenizer.as_deref().map(tokenizer).transpose()?,
         pooling: text.then_some(spec.pooling),
+        head,
         query_prefix: spec.query_prefix.clone(),
         passage_prefix: spec.passage_prefix.clone(),
         max_tokens: max_tokens(spec),

@@ -12,6 +12,7 @@ mod digest;
 mod discover;
 mod error;
 mod folder;
+mod head;
 mod language;
 mod layers;
 mod loaded;
@@ -19,6 +20,7 @@ mod ngram_hash;
 mod precision;
 mod processor;
 mod pull;
+mod pytorch;
 mod resnet;
 mod samples;
 mod source;
@@ -39,10 +41,10 @@ pub use error::EncoderError;
 pub use loaded::Encoder;
 pub use processor::use_threads;
 pub use source::{Progress, SourceError};
-pub use space::{Precision, Space};
+pub use space::{Precision, Space, SpaceStep};
 pub use spec::{
     Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, NgramConfig, Pooling,
-    ResNetConfig,
+    ResNetConfig, Squash, Step,
 };
 
 /// What an encoder reads.

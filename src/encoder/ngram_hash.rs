@@ -30,6 +30,7 @@ impl NgramHash {
             weights: self.0.digest(),
             tokenizer: None,
             pooling: None,
+            head: Vec::new(),
             query_prefix: String::new(),
             passage_prefix: String::new(),
             max_tokens: None,

@@ -84,10 +84,8 @@ impl Puller {
         let commit = source::commit(staging);
         source::tidy(staging, wanted)?;
         let fault = match describe(&card.name, staging, Some(card)) {
-            Ok(d) if d.spec.architecture.dim() == card.dim.get() && d.spec.modality == card.modality => None,
-            Ok(d) => {
-                Some(format!("it makes {} numbers, the card says {}", d.spec.architecture.dim(), card.dim))
-            }
+            Ok(d) if d.spec.dim() == card.dim.get() && d.spec.modality == card.modality => None,
+            Ok(d) => Some(format!("it makes {} numbers, the card says {}", d.spec.dim(), card.dim)),
             Err(e) => Some(e.to_string()),
         };
         if let Some(why) = fault {

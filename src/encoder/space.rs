@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Architecture, Pooling};
+use super::{Architecture, Pooling, Squash};
 use crate::photo::Preprocess;
 use crate::types::{EncoderName, SpaceId};
 
@@ -26,6 +26,8 @@ pub struct Space {
     pub weights: String,
     pub tokenizer: Option<String>,
     pub pooling: Option<Pooling>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub head: Vec<SpaceStep>,
     pub query_prefix: String,
     pub passage_prefix: String,
     /// Tokens read at most, special ones counted.
@@ -33,6 +35,14 @@ pub struct Space {
     pub preprocess: Option<Preprocess>,
     pub precision: Precision,
     pub revision: u32,
+}
+
+/// What follows pooling, by the hash of its weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpaceStep {
+    Normalize,
+    Dense { output: usize, squash: Squash, weights: String },
 }
 
 impl Space {

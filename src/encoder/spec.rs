@@ -16,6 +16,8 @@ pub struct EncoderSpec {
     pub architecture: Architecture,
     /// Of a text encoder's token vectors; a ResNet always averages its last map.
     pub pooling: Pooling,
+    /// What follows pooling, in order; empty for most.
+    pub head: Vec<Step>,
     /// The card's limit, special tokens counted; the model's positions limit it too.
     pub max_tokens: Option<usize>,
     /// Put before a query, and before what is sought; may be empty.
@@ -28,12 +30,46 @@ pub struct EncoderSpec {
     pub files: ModelFiles,
 }
 
+impl EncoderSpec {
+    /// Numbers in a vector.
+    pub fn dim(&self) -> usize {
+        Step::dim(&self.head).unwrap_or(self.architecture.dim())
+    }
+}
+
+/// One of sentence-transformers' modules behind pooling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// To length 1.
+    Normalize,
+    /// `squash(w x + b)`
+    Dense { input: usize, output: usize, bias: bool, squash: Squash, weights: PathBuf },
+}
+
+impl Step {
+    /// Numbers that leave the last dense layer; `None` without one.
+    pub fn dim(steps: &[Self]) -> Option<usize> {
+        steps.iter().rev().find_map(|step| match step {
+            Self::Dense { output, .. } => Some(*output),
+            Self::Normalize => None,
+        })
+    }
+}
+
+/// Behind a dense layer of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Squash {
+    Tanh,
+    Identity,
+}
+
 /// Where a model's files lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// safetensors
+    /// safetensors, or PyTorch's zip form.
     pub weights: PathBuf,
-    /// `tokenizer.json`; text encoders only.
+    /// `tokenizer.json` or `vocab.txt`; text encoders only.
     pub tokenizer: Option<PathBuf>,
 }
 
@@ -62,7 +98,7 @@ impl Architecture {
         }
     }
 
-    /// Numbers in a vector.
+    /// Numbers that leave the network.
     pub fn dim(&self) -> usize {
         match self {
             Self::Bert(c) | Self::XlmRoberta(c) => c.hidden_size,
@@ -83,6 +119,9 @@ pub enum Pooling {
     Mean,
     /// The largest of each component, over the same tokens.
     Max,
+    /// The sum over the same tokens, divided by the root of their number.
+    #[serde(rename = "mean_sqrt_len")]
+    MeanSqrtLen,
 }
 
 /// Between the two layers of a feed-forward block.

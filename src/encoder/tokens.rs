@@ -64,31 +64,81 @@ impl Tokens {
     }
 }
 
-/// BERT's own tokenizer, for models that come with a word list only.
+/// BERT's own tokenizer, for models that come with a word list only: `tokenizer_config.json` beside it tells how texts
+/// are cleaned and what the special tokens are called, in transformers' defaults where it is silent.
 fn wordpiece(path: &Path, vocabulary: &[u8]) -> tokenizers::Result<Tokenizer> {
     let vocab: HashMap<&str, u32> = std::str::from_utf8(vocabulary)?.lines().zip(0..).collect();
-    let special =
-        |token: &str| vocab.get(token).map(|id| json!([token, id])).ok_or(format!("it has no {token}"));
-    let (cls, sep, _) = (special("[CLS]")?, special("[SEP]")?, special("[UNK]")?);
-    let added: Vec<_> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        .iter()
-        .filter_map(|&token| {
-            let id = vocab.get(token)?;
-            Some(json!({ "id": id, "content": token, "special": true, "single_word": false, "lstrip": false,
-            "rstrip": false, "normalized": false }))
-        })
-        .collect();
     let config = std::fs::read(path.with_file_name("tokenizer_config.json")).unwrap_or_default();
     let config: Value = serde_json::from_slice(&config).unwrap_or_default();
-    let flag = |name: &str| config.get(name).and_then(Value::as_bool).unwrap_or(true);
+    let flag = |name: &str| config.get(name).and_then(Value::as_bool);
+    let named = |field: &str, usual: &str| {
+        let token = config.get(field).map(|token| token.get("content").unwrap_or(token));
+        token.and_then(Value::as_str).unwrap_or(usual).to_owned()
+    };
+    let special = [("cls_token", "[CLS]"), ("sep_token", "[SEP]"), ("unk_token", "[UNK]")];
+    let [cls, sep, unknown] = special.map(|(field, usual)| named(field, usual));
+    let id = |token: &str| vocab.get(token).copied().ok_or_else(|| format!("it has no {token}"));
+    let (cls, sep) = ((&cls, id(&cls)?), (&sep, id(&sep)?));
+    id(&unknown)?;
+    let others = [named("pad_token", "[PAD]"), named("mask_token", "[MASK]")];
+    let added: Vec<_> = [cls.0, sep.0, &unknown]
+        .into_iter()
+        .chain(&others)
+        .filter_map(|token| {
+            let id = vocab.get(token.as_str())?;
+            Some(json!({ "id": id, "content": token, "special": true, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false }))
+        })
+        .collect();
     let tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null, "decoder": null, "added_tokens": added,
-        "normalizer": { "type": "BertNormalizer", "clean_text": true, "strip_accents": null,
-            "handle_chinese_chars": flag("tokenize_chinese_chars"), "lowercase": flag("do_lower_case") },
+        "normalizer": { "type": "BertNormalizer", "clean_text": true, "strip_accents": flag("strip_accents"),
+            "handle_chinese_chars": flag("tokenize_chinese_chars").unwrap_or(true),
+            "lowercase": flag("do_lower_case").unwrap_or(true) },
         "pre_tokenizer": { "type": "BertPreTokenizer" },
         "post_processor": { "type": "BertProcessing", "sep": sep, "cls": cls },
-        "model": { "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+        "model": { "type": "WordPiece", "unk_token": unknown, "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100, "vocab": vocab },
     });
     Tokenizer::from_bytes(serde_json::to_vec(&tokenizer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_list_cuts_texts_as_transformers_does() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders/wordpiece");
+        let expected: Value =
+            serde_json::from_slice(&std::fs::read(fixture.join("expected.json")).unwrap()).unwrap();
+        let texts = expected["texts"].as_array().unwrap();
+        for case in expected["cases"].as_array().unwrap() {
+            let folder = tempfile::tempdir().unwrap();
+            let words = folder.path().join("vocab.txt");
+            std::fs::copy(fixture.join("vocab.txt"), &words).unwrap();
+            if case["config"].is_object() {
+                let config = serde_json::to_vec(&case["config"]).unwrap();
+                std::fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+            }
+            let tokens = Tokens::open(&words, 512, 1000).unwrap();
+            for (text, want) in texts.iter().zip(case["ids"].as_array().unwrap()) {
+                let got = tokens.ids("", text.as_str().unwrap()).unwrap().unwrap();
+                assert_eq!(serde_json::to_value(got.ids).unwrap(), *want, "{text} with {}", case["config"]);
+            }
+        }
+    }
+
+    #[test]
+    fn special_tokens_may_have_other_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = folder.path().join("vocab.txt");
+        std::fs::write(&words, "<s>\n</s>\n<unk>\nred\n").unwrap();
+        let e = Tokens::open(&words, 512, 1000).err().unwrap().to_string();
+        assert!(e.contains("[CLS]"), "{e}");
+        let config = r#"{"cls_token": "<s>", "sep_token": {"content": "</s>"}, "unk_token": "<unk>"}"#;
+        std::fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+        let tokens = Tokens::open(&words, 512, 1000).unwrap();
+        assert_eq!(tokens.ids("", "red blue").unwrap().unwrap().ids, [0, 3, 2, 1]);
+    }
 }

@@ -49,7 +49,7 @@ impl Transformer {
         }
     }
 
-    /// One vector per text, in their order.
+    /// One vector per text, in their order; the plain mean where the root of the length is wanted.
     pub fn encode(&self, texts: &[&[u32]], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
         match self {
             Self::Kernels(network) => Ok(by_kernels(network, texts, pooling)),
@@ -67,7 +67,8 @@ impl From<Pooling> for simile_compute::Pooling {
     fn from(pooling: Pooling) -> Self {
         match pooling {
             Pooling::Cls => Self::First,
-            Pooling::Mean => Self::Mean,
+            // The root is the caller's.
+            Pooling::Mean | Pooling::MeanSqrtLen => Self::Mean,
             Pooling::Max => Self::Max,
         }
     }

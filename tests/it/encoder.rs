@@ -36,6 +36,7 @@ fn spec(folder: &Path, pooling: Pooling) -> EncoderSpec {
         modality: Modality::Text,
         architecture,
         pooling,
+        head: Vec::new(),
         max_tokens: None,
         query_prefix: String::new(),
         passage_prefix: String::new(),
@@ -360,6 +361,17 @@ fn configs_and_tokenizers_that_cannot_be_are_refused() {
     let mut short = spec(&fixture("bert"), Pooling::Cls);
     short.max_tokens = Some(2);
     assert_eq!(Encoder::open(&short, &Digests::default()).err().unwrap().code(), "model.tokenizer");
+}
+
+#[test]
+fn pytorchs_file_gives_the_same_vectors() {
+    let mut spec = spec(&fixture("bert"), Pooling::Mean);
+    let usual = open(&spec);
+    spec.files.weights = fixture("pickle").join("pytorch_model.bin");
+    let other = open(&spec);
+    let texts = ["where is the red car", "卡车"];
+    let [a, b] = [usual, other].map(|e| e.encode_texts(&texts, Role::Query).unwrap());
+    assert_eq!(a, b);
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn encoder_in(setting: PrecisionSetting) -> Encoder {
         modality: Modality::Text,
         architecture: Architecture::Bert(config),
         pooling: Pooling::Mean,
+        head: Vec::new(),
         max_tokens: Some(256),
         query_prefix: String::new(),
         passage_prefix: String::new(),

@@ -20,6 +20,7 @@ fn encoder_in(setting: PrecisionSetting) -> Encoder {
         modality: Modality::Photo,
         architecture: Architecture::ResNet(ResNetConfig::of_depth(50).unwrap()),
         pooling: Pooling::Mean,
+        head: Vec::new(),
         max_tokens: None,
         query_prefix: String::new(),
         passage_prefix: String::new(),

