@@ -139,7 +139,7 @@ fn folders_of_a_root_are_encoders_and_odd_ones_break_nothing() {
     }
     for (odd, says) in [
         ("weightless", "model.safetensors"),
-        ("truncated", "pull the model again"),
+        ("truncated", "copy the model again"),
         ("unknown-type", "gpt2"),
         ("no-json", "config.json"),
         ("wrong-shape", "embeddings.word_embeddings.weight"),
