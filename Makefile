@@ -2,6 +2,8 @@
 
 PORT   ?= 8080
 MODELS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 FUZZ_TARGETS ?= picture table filter recipe key npy
 FUZZ_SECONDS ?= 60
 # What `cargo fuzz` builds with, without a sanitizer: coverage for libFuzzer, checks on.
@@ -20,11 +22,11 @@ SOURCES := $(if $(PHOTOS)$(FAQ),\
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench deny fuzz tools test-tools deny-tools clean
+.PHONY: help run build test fmt lint parity bench deny fuzz install schema-test load tools test-tools deny-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
-	@echo 'Variables of run: PORT=8080, PHOTOS=folder, FAQ=file.csv, MODELS=folder'
+	@echo 'Variables of run: PORT=8080, PHOTOS=folder, FAQ=file.csv, MODELS=folder; of install: PREFIX, DESTDIR'
 
 run: build ## build, serve on 127.0.0.1:8080, index the samples (or PHOTOS=, FAQ=)
 	@exec $(SIMILE) serve --port $(PORT) $(if $(MODELS),--models "$(MODELS)") $(SOURCES)
@@ -43,6 +45,16 @@ parity: tools ## compare encoders with their originals on real weights
 
 bench: build ## print the figures of docs/benchmarks.md
 	$(SIMILE) bench
+
+install: ## install what was built: program, man pages, completions, unit (PREFIX=/usr/local, DESTDIR=)
+	@[ -x $(SIMILE) ] || $(MAKE) build
+	@packaging/install $(SIMILE) "$(PREFIX)" "$(DESTDIR)"
+
+schema-test: build ## hold a running server to its OpenAPI document (schemathesis from PyPI, minutes)
+	@scripts/schema-test $(SIMILE)
+
+load: build ## requests per second, latencies and memory under load (wrk, minutes)
+	@scripts/load $(SIMILE)
 
 deny: deny-tools ## check licences, duplicates and sources of dependencies; known weaknesses where their list can be reached
 	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::{CliError, Global, exit, output};
+use simile_compute::Isa;
+
 use crate::config::Config;
 use crate::encoder::{Catalog, Modality, Places, State};
 use crate::index;
@@ -62,7 +64,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 
 fn machine() -> Vec<Check> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let isa = simile_compute::Isa::current();
+    let isa = Isa::current();
     let numbers = [("bf16", isa.has_bf16()), ("int8", isa.has_int8())];
     let numbers: Vec<&str> = numbers.into_iter().filter_map(|(name, has)| has.then_some(name)).collect();
     let also = if numbers.is_empty() { String::new() } else { format!(" with {}", numbers.join(" and ")) };
@@ -71,7 +73,29 @@ fn machine() -> Vec<Check> {
     } else {
         Check::good("faiss", "not usable: this processor has no AVX2; every search is an exact scan")
     };
-    vec![Check::good("processor", format!("{cores} cores, kernels {isa}{also}")), faiss]
+    vec![Check::good("processor", format!("{cores} cores, kernels {isa}{also}")), kernels(), faiss]
+}
+
+/// Runs the scan once on the instruction set in use, beside its plain twin, and says which ran.
+fn kernels() -> Check {
+    let (isa, best) = (Isa::current(), Isa::best());
+    let values: Vec<f32> = (0..64 * 33).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect();
+    let (query, rows) = values.split_at(64);
+    let (mut ran, mut plain) = ([0.0; 32], [0.0; 32]);
+    simile_compute::scan::dots(isa, query, rows, &mut ran);
+    simile_compute::scan::dots(Isa::SCALAR, query, rows, &mut plain);
+    let off = ran.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let has: Vec<&str> = Isa::available().map(Isa::name).collect();
+    let forced = if isa == best { "" } else { ", by SIMILE_ISA or the settings file" };
+    let says = format!("{isa} ran{forced}; this processor has {}", has.join(", "));
+    if off < 1e-3 {
+        Check::good("kernels", says)
+    } else {
+        Check::bad(
+            "kernels",
+            format!("{says}; it is {off} off the plain one: set SIMILE_ISA=scalar and tell us"),
+        )
+    }
 }
 
 fn encoders(catalog: &Catalog) -> Vec<Check> {

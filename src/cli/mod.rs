@@ -16,6 +16,8 @@ mod augment;
 mod backup;
 mod bench;
 mod collections;
+mod completions;
+mod config;
 mod doctor;
 mod embed;
 mod eval;
@@ -69,6 +71,9 @@ pub struct Global {
     /// Data folder [env: SIMILE_DATA; default: ~/.local/share/simile]
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// Settings file [env: SIMILE_CONFIG; default: ~/.config/simile/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Folders of your own encoders, separated by ':' [env: SIMILE_MODELS]
     #[arg(long, global = true, value_name = "FOLDERS")]
     models: Option<std::ffi::OsString>,
@@ -111,11 +116,18 @@ enum Command {
     Eval(eval::Args),
     /// Measure how fast simile is on this machine
     Bench(bench::Args),
+    /// Print every setting with its default, as a settings file
+    Config,
+    /// Print a script that completes commands in a shell
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(completions::ManArgs),
 }
 
 impl Global {
     fn flags(&self) -> Overrides {
         Overrides {
+            file: self.config.clone(),
             data: self.data.clone(),
             models: self.models.clone(),
             threads: None,
@@ -130,6 +142,10 @@ impl Global {
             isa.force();
         }
         encoder::use_threads(config.threads);
+        if let Some(threads) = config.threads {
+            // Fails only where the threads are there already, from an earlier call with the same number.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        }
         Ok(config)
     }
 }
@@ -146,6 +162,8 @@ pub fn run() -> ExitCode {
     let global = &cli.global;
     match Config::log_from_env(&global.flags()) {
         Ok(settings) => log::begin(&settings),
+        // It helps to write a settings file, so it needs none.
+        Err(_) if matches!(cli.command, Command::Config) => {}
         Err(e) => return CliError::from(e).report(global.json),
     }
     let result = match cli.command {
@@ -162,6 +180,9 @@ pub fn run() -> ExitCode {
         Command::Augment(args) => augment::run(global, args),
         Command::Eval(args) => eval::run(global, args),
         Command::Bench(args) => bench::run(global, args),
+        Command::Config => config::run(),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => completions::man(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -24,7 +24,7 @@ Examples:
   simile serve --listen 0.0.0.0 --token-file token
   simile serve --token-file token --allow-host photos.example.org    (behind a reverse proxy)")]
 pub struct Args {
-    /// The port; 0 takes a free one [default: 8080]
+    /// The port; 0 takes a free one [env: SIMILE_PORT; default: 8080]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
     /// The address to listen on, with a port or without; beyond 127.0.0.1 it wants --token-file
@@ -69,14 +69,14 @@ fn host(text: &str) -> Result<String, String> {
 
 impl Args {
     /// Where to listen; refused before anything is opened if strangers could reach it and no token is asked for.
-    fn address(&self) -> Result<SocketAddr, CliError> {
+    fn address(&self, default: u16) -> Result<SocketAddr, CliError> {
         let Listen { ip, port } = self.listen;
         let port = match (self.port, port) {
             (Some(a), Some(b)) if a != b => {
                 let message = format!("--port says {a} and --listen {b}; give one of them");
                 return Err(CliError::new(exit::INPUT, "serve.two_ports", message));
             }
-            (one, other) => one.or(other).unwrap_or(PORT),
+            (one, other) => one.or(other).unwrap_or(default),
         };
         if !ip.to_canonical().is_loopback() && self.token_file.is_none() {
             let message = format!(
@@ -105,8 +105,6 @@ fn from_here(at: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, at.port())
 }
 
-const PORT: u16 = 8080;
-
 /// A stop takes at most ten seconds: after so long answers under way are cut, after so long jobs are left to the next start.
 const ANSWERS_END: Duration = Duration::from_secs(6);
 const JOBS_END: Duration = Duration::from_secs(9);
@@ -121,9 +119,10 @@ fn source(text: &str) -> Result<(CollectionName, PathBuf), String> {
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
-    let at = args.address()?;
+    let config = global.config()?;
+    let at = args.address(config.serve.port)?;
     let door = args.door()?;
-    let library = Library::open(global.config()?, Access::Write)?;
+    let library = Library::open(config, Access::Write)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| {
         CliError::new(exit::INTERNAL, "serve.runtime", format!("no threads to serve with ({e})"))
     })?;
@@ -279,7 +278,7 @@ mod tests {
     fn at(line: &str) -> Result<String, String> {
         let args = Line::try_parse_from(["serve"].into_iter().chain(line.split_whitespace()));
         let args = args.map_err(|e| e.kind().to_string())?.args;
-        args.address().map(|at| at.to_string()).map_err(|e| e.code)
+        args.address(8080).map(|at| at.to_string()).map_err(|e| e.code)
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use simile_compute::Isa;
 
+use super::file::File;
 use super::{ConfigError, Vars, text};
 
 /// What encoders are asked to compute in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PrecisionSetting {
     /// bf16 where the processor has it and the encoder's own check passes, else f32.
     #[default]
@@ -41,21 +43,24 @@ pub struct Compute {
 impl Compute {
     /// # Errors
     /// `Value` for a SIMILE_PRECISION that is none, or a SIMILE_ISA that this processor does not have.
-    pub(super) fn from_vars(var: Vars<'_>, flag: Option<PrecisionSetting>) -> Result<Self, ConfigError> {
+    pub(super) fn from_vars(
+        var: Vars<'_>,
+        file: &File,
+        flag: Option<PrecisionSetting>,
+    ) -> Result<Self, ConfigError> {
         let value = |name, value, want| ConfigError::Value { name, value, want };
         let precision = match (flag, text(var, "SIMILE_PRECISION")) {
             (Some(precision), _) => precision,
-            (None, None) => PrecisionSetting::default(),
+            (None, None) => file.precision.unwrap_or_default(),
             (None, Some(said)) => said
                 .parse()
                 .map_err(|_| value("SIMILE_PRECISION", said, "precision (auto, f32, bf16 or int8)"))?,
         };
-        let isa = match text(var, "SIMILE_ISA") {
-            None => None,
-            Some(name) => {
-                let want = "instruction set of this processor (scalar, avx2 or avx512)";
-                Some(Isa::named(&name).ok_or_else(|| value("SIMILE_ISA", name, want))?)
-            }
+        let want = "instruction set of this processor (scalar, avx2 or avx512)";
+        let isa = match (text(var, "SIMILE_ISA"), file.isa.clone()) {
+            (None, None) => None,
+            (Some(name), _) => Some(Isa::named(&name).ok_or_else(|| value("SIMILE_ISA", name, want))?),
+            (None, Some(name)) => Some(Isa::named(&name).ok_or_else(|| value("isa", name, want))?),
         };
         Ok(Self { precision, isa })
     }
@@ -71,7 +76,7 @@ mod tests {
     fn precision_and_instructions_are_set_by_name() {
         let with = |vars: &'static [(&str, &str)], flag| {
             let find = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
-            Compute::from_vars(&find, flag)
+            Compute::from_vars(&find, &File::default(), flag)
         };
         assert_eq!(with(&[], None).unwrap(), Compute::default());
         let vars: &[_] = &[("SIMILE_PRECISION", "int8"), ("SIMILE_ISA", "scalar")];

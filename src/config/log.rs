@@ -2,10 +2,12 @@
 
 use tracing_subscriber::EnvFilter;
 
+use super::file::File;
 use super::{ConfigError, Vars, text};
 
 /// The form of the log's lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     #[default]
@@ -41,26 +43,31 @@ impl Default for LogSettings {
 
 impl LogSettings {
     /// # Errors
-    /// `Value` for a SIMILE_LOG or SIMILE_LOG_FORMAT that is none.
-    pub(super) fn from_vars(var: Vars<'_>, flag: Option<LogFormat>) -> Result<Self, ConfigError> {
+    /// `Value` for a level or a format that is none.
+    pub(super) fn from_vars(
+        var: Vars<'_>,
+        file: &File,
+        flag: Option<LogFormat>,
+    ) -> Result<Self, ConfigError> {
         let default = Self::default();
         let format = match (flag, text(var, "SIMILE_LOG_FORMAT")) {
             (Some(format), _) => format,
-            (None, None) => default.format,
+            (None, None) => file.log.format.unwrap_or(default.format),
             (None, Some(value)) => value.parse().map_err(|_| ConfigError::Value {
                 name: "SIMILE_LOG_FORMAT",
                 value,
                 want: "log format (json or text)",
             })?,
         };
-        let filter = match text(var, "SIMILE_LOG") {
-            None => default.filter,
-            Some(value) if value.parse::<EnvFilter>().is_ok() => value,
-            Some(value) => {
-                let want = "log level (error, warn, info, debug, or by module as warn,simile::web=info)";
-                return Err(ConfigError::Value { name: "SIMILE_LOG", value, want });
-            }
+        let (name, filter) = match (text(var, "SIMILE_LOG"), &file.log.level) {
+            (Some(filter), _) => ("SIMILE_LOG", filter),
+            (None, Some(filter)) => ("log.level", filter.clone()),
+            (None, None) => ("log.level", default.filter),
         };
+        if filter.parse::<EnvFilter>().is_err() {
+            let want = "log level (error, warn, info, debug, or by module as warn,simile::web=info)";
+            return Err(ConfigError::Value { name, value: filter, want });
+        }
         Ok(Self { format, filter })
     }
 }

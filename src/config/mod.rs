@@ -1,15 +1,19 @@
-//! Settings, merged once: default < environment < flag. The only module that reads the environment.
+//! Settings, merged once: default < file < environment < flag. The only module that reads the environment.
 
 mod compute;
+mod file;
 mod log;
 
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::types::{Coded, Fault};
 
 pub use compute::{Compute, PrecisionSetting};
+pub use file::DEFAULTS;
+use file::File;
 pub use log::{LogFormat, LogSettings};
 
 /// Why a setting cannot be used.
@@ -17,6 +21,10 @@ pub use log::{LogFormat, LogSettings};
 pub enum ConfigError {
     #[error("{name} is {value:?}, which is no {want}; correct or unset it")]
     Value { name: &'static str, value: String, want: &'static str },
+    #[error("{}:{line}: {key}: {why}; `simile config` prints what there is to set", .file.display())]
+    File { file: PathBuf, line: usize, key: String, why: String },
+    #[error("the settings file {} cannot be read ({why}); give another one", .file.display())]
+    NoFile { file: PathBuf, why: String },
     #[error("there is no home folder to keep data in; set SIMILE_DATA or give --data FOLDER")]
     NoHome,
 }
@@ -25,6 +33,8 @@ impl Coded for ConfigError {
     fn code(&self) -> &'static str {
         match self {
             Self::Value { .. } => "config.value",
+            Self::File { .. } => "config.file",
+            Self::NoFile { .. } => "config.no_file",
             Self::NoHome => "config.no_home",
         }
     }
@@ -36,6 +46,8 @@ impl Coded for ConfigError {
 /// What was given on the command line; it wins over the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
+    /// The settings file.
+    pub file: Option<PathBuf>,
     pub data: Option<PathBuf>,
     /// Folders of encoders, separated by `:` as in SIMILE_MODELS.
     pub models: Option<OsString>,
@@ -55,6 +67,7 @@ pub struct Config {
     pub own_models: Vec<PathBuf>,
     pub hub: HubSettings,
     pub limits: Limits,
+    pub serve: ServeSettings,
     /// Threads for computing; `None` means one per core.
     pub threads: Option<usize>,
     pub compute: Compute,
@@ -106,6 +119,22 @@ impl Default for HubSettings {
     }
 }
 
+/// How the server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServeSettings {
+    pub port: u16,
+    /// Longest that a request may take which is neither an upload nor a stream.
+    pub patience: Duration,
+    /// Streams of events at once.
+    pub streams: usize,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self { port: 8080, patience: Duration::from_secs(120), streams: 64 }
+    }
+}
+
 /// How much one input may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -134,10 +163,11 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Reads the environment and lays `flags` over it.
+    /// Reads the settings file, lays the environment over it, and `flags` over both.
     ///
     /// # Errors
-    /// `Value` for a variable that is no number where one is wanted, `NoHome` if no data folder can be told.
+    /// `Value` for a variable that is not what is wanted, `File` for what a settings file may not say, `NoFile` for one that
+    /// is not there, `NoHome` if no data folder can be told.
     #[allow(clippy::disallowed_methods)] // the one place
     pub fn from_env(flags: &Overrides) -> Result<Self, ConfigError> {
         Self::from_vars(&|name| std::env::var_os(name), flags)
@@ -149,31 +179,32 @@ impl Config {
     /// `Value`, as [`Self::from_env`].
     #[allow(clippy::disallowed_methods)] // the one place
     pub fn log_from_env(flags: &Overrides) -> Result<LogSettings, ConfigError> {
-        LogSettings::from_vars(&|name| std::env::var_os(name), flags.log_format)
+        let var = |name: &str| std::env::var_os(name);
+        LogSettings::from_vars(&var, &File::find(&var, flags.file.as_deref())?, flags.log_format)
     }
 
     fn from_vars(var: Vars<'_>, flags: &Overrides) -> Result<Self, ConfigError> {
+        let file = File::find(var, flags.file.as_deref())?;
         let home = path(var, "HOME");
-        let data = match flags.data.clone().or_else(|| path(var, "SIMILE_DATA")) {
+        let data = match flags.data.clone().or_else(|| path(var, "SIMILE_DATA")).or(file.data.clone()) {
             Some(data) => data,
             None => absolute(var, "XDG_DATA_HOME")
                 .or_else(|| home.as_ref().map(|home| home.join(".local/share")))
                 .ok_or(ConfigError::NoHome)?
                 .join("simile"),
         };
-        let models = flags.models.clone().or_else(|| var("SIMILE_MODELS")).unwrap_or_default();
         Ok(Self {
             data,
-            // An empty part would mean the current folder to split_paths' callers; nobody asks for that.
-            models: std::env::split_paths(&models).filter(|p| !p.as_os_str().is_empty()).collect(),
+            models: models(var, &file, flags),
             own_models: own_models(),
-            hub: hub(var, home.as_deref()),
-            limits: limits(var)?,
+            limits: limits(var, &file)?,
+            serve: serve(var, &file)?,
             threads: match flags.threads {
                 Some(threads) => Some(threads),
-                None => number(var, "SIMILE_THREADS")?.map(|n| n as usize),
+                None => number(var, "SIMILE_THREADS", file.threads)?.map(|n| n as usize),
             },
-            compute: Compute::from_vars(var, flags.precision)?,
+            compute: Compute::from_vars(var, &file, flags.precision)?,
+            hub: hub(var, file.hub, home.as_deref()),
         })
     }
 }
@@ -194,46 +225,88 @@ fn absolute(var: Vars<'_>, name: &str) -> Option<PathBuf> {
     path(var, name).filter(|p| p.is_absolute())
 }
 
-fn number(var: Vars<'_>, name: &'static str) -> Result<Option<u64>, ConfigError> {
-    let Some(value) = text(var, name) else { return Ok(None) };
+/// A number above 0: the variable's, else the file's.
+fn number(var: Vars<'_>, name: &'static str, file: Option<NonZeroU64>) -> Result<Option<u64>, ConfigError> {
+    let Some(value) = text(var, name) else { return Ok(file.map(NonZeroU64::get)) };
     match value.parse::<u64>() {
         Ok(n) if n > 0 => Ok(Some(n)),
         _ => Err(ConfigError::Value { name, value, want: "whole number above 0" }),
     }
 }
 
-fn limits(var: Vars<'_>) -> Result<Limits, ConfigError> {
-    let default = Limits::default();
-    let mega =
-        |name, unit: u64, default| Ok(number(var, name)?.map_or(default, |n: u64| n.saturating_mul(unit)));
+fn models(var: Vars<'_>, file: &File, flags: &Overrides) -> Vec<PathBuf> {
+    match flags.models.clone().or_else(|| var("SIMILE_MODELS")) {
+        // An empty part would mean the current folder to split_paths' callers; nobody asks for that.
+        Some(list) => std::env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect(),
+        None => file.models.clone().unwrap_or_default(),
+    }
+}
+
+fn limits(var: Vars<'_>, file: &File) -> Result<Limits, ConfigError> {
+    let (default, file) = (Limits::default(), &file.limits);
+    let mega = |name, file, unit: u64, default| {
+        Ok(number(var, name, file)?.map_or(default, |n: u64| n.saturating_mul(unit)))
+    };
     Ok(Limits {
-        photo_bytes: mega("SIMILE_MAX_PHOTO_MB", 1 << 20, default.photo_bytes)?,
-        photo_pixels: mega("SIMILE_MAX_PHOTO_MPIXELS", 1_000_000, default.photo_pixels)?,
-        upload_bytes: mega("SIMILE_MAX_UPLOAD_MB", 1 << 20, default.upload_bytes)?,
-        free_bytes: mega("SIMILE_MIN_FREE_MB", 1 << 20, default.free_bytes)?,
-        data_bytes: number(var, "SIMILE_MAX_DATA_MB")?.map(|n| n.saturating_mul(1 << 20)),
+        photo_bytes: mega("SIMILE_MAX_PHOTO_MB", file.photo_mb, 1 << 20, default.photo_bytes)?,
+        photo_pixels: mega("SIMILE_MAX_PHOTO_MPIXELS", file.photo_mpixels, 1_000_000, default.photo_pixels)?,
+        upload_bytes: mega("SIMILE_MAX_UPLOAD_MB", file.upload_mb, 1 << 20, default.upload_bytes)?,
+        free_bytes: mega("SIMILE_MIN_FREE_MB", file.min_free_mb, 1 << 20, default.free_bytes)?,
+        data_bytes: number(var, "SIMILE_MAX_DATA_MB", file.max_data_mb)?.map(|n| n.saturating_mul(1 << 20)),
     })
 }
 
-fn hub(var: Vars<'_>, home: Option<&Path>) -> HubSettings {
+fn serve(var: Vars<'_>, file: &File) -> Result<ServeSettings, ConfigError> {
+    let (default, file) = (ServeSettings::default(), &file.serve);
+    let port = match text(var, "SIMILE_PORT") {
+        None => file.port.unwrap_or(default.port),
+        Some(value) => value.parse().map_err(|_| ConfigError::Value {
+            name: "SIMILE_PORT",
+            value,
+            want: "port (0 to 65535)",
+        })?,
+    };
+    Ok(ServeSettings {
+        port,
+        patience: number(var, "SIMILE_REQUEST_SECONDS", file.request_seconds)?
+            .map_or(default.patience, Duration::from_secs),
+        streams: number(var, "SIMILE_STREAMS", file.streams)?
+            // More than a semaphore could count is as good as no bound.
+            .map_or(default.streams, |n| n.min(100_000) as usize),
+    })
+}
+
+fn hub(var: Vars<'_>, file: file::Hub, home: Option<&Path>) -> HubSettings {
     let default = HubSettings::default();
-    let hf_home = path(var, "HF_HOME").or_else(|| {
+    let hf_home = path(var, "HF_HOME");
+    let usual = || {
         let cache = absolute(var, "XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")))?;
         Some(cache.join("huggingface"))
-    });
+    };
+    let token_home = hf_home.clone().or_else(usual);
     let saved = || {
-        let token = std::fs::read_to_string(hf_home.as_ref()?.join("token")).ok()?;
+        let token = std::fs::read_to_string(token_home.as_ref()?.join("token")).ok()?;
         Some(token.trim().to_owned()).filter(|t| !t.is_empty())
     };
     // The hub's own reading of a yes.
     let yes = |v: String| ["1", "on", "yes", "true"].contains(&v.to_ascii_lowercase().as_str());
+    let seconds = |n: Option<NonZeroU64>, default| n.map_or(default, |n| Duration::from_secs(n.get()));
+    let patience = default.patience;
     HubSettings {
         endpoint: text(var, "HF_ENDPOINT")
+            .or(file.endpoint)
             .map_or(default.endpoint, |url| url.trim_end_matches('/').to_owned()),
         token: text(var, "HF_TOKEN").or_else(saved),
-        cache: path(var, "HF_HUB_CACHE").or_else(|| hf_home.as_ref().map(|home| home.join("hub"))),
-        offline: text(var, "HF_HUB_OFFLINE").is_some_and(yes),
-        patience: default.patience,
+        cache: path(var, "HF_HUB_CACHE")
+            .or_else(|| hf_home.map(|home| home.join("hub")))
+            .or(file.cache)
+            .or_else(|| usual().map(|home| home.join("hub"))),
+        offline: text(var, "HF_HUB_OFFLINE").map_or(file.offline.unwrap_or(default.offline), yes),
+        patience: Patience {
+            connect: seconds(file.connect_seconds, patience.connect),
+            answer: seconds(file.answer_seconds, patience.answer),
+            stall: seconds(file.stall_seconds, patience.stall),
+        },
     }
 }
 
@@ -251,6 +324,8 @@ fn own_models() -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use simile_compute::Isa;
+
     use super::*;
 
     fn config(vars: &[(&str, &str)], flags: &Overrides) -> Result<Config, ConfigError> {
@@ -277,6 +352,75 @@ mod tests {
         assert_eq!(config(&[], &Overrides::default()).unwrap_err(), ConfigError::NoHome);
         let x = config(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], &Overrides::default()).unwrap();
         assert_eq!(x.data, Path::new("/x/simile"));
+    }
+
+    #[test]
+    fn the_printed_file_says_the_defaults_and_all_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, DEFAULTS).unwrap();
+        let home = [("HOME", "/h")];
+        let named = Overrides { file: Some(file.clone()), ..Overrides::default() };
+        let (with, without) = (config(&home, &named).unwrap(), config(&home, &Overrides::default()).unwrap());
+        // Every field, also those to come.
+        assert_eq!(format!("{with:?}"), format!("{without:?}"));
+        let var = |_: &str| None;
+        let parsed = File::find(&var, Some(&file)).unwrap();
+        assert_eq!(LogSettings::from_vars(&var, &parsed, None).unwrap(), LogSettings::default());
+        let (limits, hub) = (parsed.limits, parsed.hub);
+        assert!(limits.photo_mb.is_some() && limits.photo_mpixels.is_some() && limits.upload_mb.is_some());
+        assert!(hub.endpoint.is_some() && hub.offline.is_some() && hub.connect_seconds.is_some());
+        assert!(hub.answer_seconds.is_some() && hub.stall_seconds.is_some());
+        assert!(parsed.log.level.is_some() && parsed.log.format.is_some());
+        let serve = parsed.serve;
+        assert!(serve.port.is_some() && serve.request_seconds.is_some() && serve.streams.is_some());
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_that_over_the_file_that_over_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let text = "data = \"/file\"\nmodels = [\"/m:1\"]\nisa = \"scalar\"\n[serve]\nport = 1\nstreams = 2\n\
+                    [limits]\nphoto_mb = 3\nupload_mb = 4\n[hub]\noffline = true\ncache = \"/c\"\nstall_seconds = 5\n";
+        let own = put("own/simile/config.toml", text);
+        let other = put("other.toml", "data = \"/other\"\n");
+        let xdg = folder.path().join("own").to_str().unwrap().to_owned();
+        let vars = [("HOME", "/h"), ("XDG_CONFIG_HOME", xdg.as_str())];
+        let c = config(&vars, &Overrides::default()).unwrap();
+        assert_eq!((c.data.as_path(), c.models.as_slice()), (Path::new("/file"), &["/m:1".into()][..]));
+        assert_eq!((c.serve.port, c.serve.streams, c.compute.isa), (1, 2, Isa::named("scalar")));
+        assert_eq!((c.limits.photo_bytes, c.limits.upload_bytes), (3 << 20, 4 << 20));
+        assert_eq!((c.hub.offline, c.hub.cache.as_deref()), (true, Some(Path::new("/c"))));
+        assert_eq!((c.hub.patience.stall, c.threads), (Duration::from_secs(5), None));
+        let more = [
+            ("SIMILE_DATA", "/env"),
+            ("SIMILE_PORT", "7"),
+            ("SIMILE_MAX_PHOTO_MB", "8"),
+            ("HF_HUB_OFFLINE", "0"),
+            ("SIMILE_MODELS", ""),
+        ];
+        let c = config(&[&vars[..], &more].concat(), &Overrides::default()).unwrap();
+        assert_eq!((c.data.as_path(), c.serve.port, c.serve.streams), (Path::new("/env"), 7, 2));
+        assert_eq!((c.limits.photo_bytes, c.limits.upload_bytes), (8 << 20, 4 << 20));
+        assert_eq!((c.hub.offline, c.models.len()), (false, 0));
+        let flags = Overrides { data: Some("/flag".into()), ..Overrides::default() };
+        assert_eq!(config(&[&vars[..], &more].concat(), &flags).unwrap().data, Path::new("/flag"));
+        // Which file: the flag's, else the variable's, else one's own; one that is named must be there.
+        let named = [&vars[..], &[("SIMILE_CONFIG", other.as_str())]].concat();
+        assert_eq!(config(&named, &Overrides::default()).unwrap().data, Path::new("/other"));
+        let flag = Overrides { file: Some(own.into()), ..Overrides::default() };
+        assert_eq!(config(&named, &flag).unwrap().data, Path::new("/file"));
+        let gone = Overrides { file: Some("/nowhere.toml".into()), ..Overrides::default() };
+        assert!(matches!(config(&vars, &gone), Err(ConfigError::NoFile { .. })));
+        assert!(matches!(
+            config(&[("HOME", "/h"), ("SIMILE_ISA", "neon9")], &Overrides::default()),
+            Err(ConfigError::Value { name: "SIMILE_ISA", .. })
+        ));
     }
 
     #[test]

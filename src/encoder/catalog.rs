@@ -56,7 +56,7 @@ impl From<&Config> for Places {
 }
 
 /// Who put an encoder where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A root that the user named.
@@ -70,8 +70,9 @@ pub enum Origin {
 }
 
 /// Whether an encoder can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = EncoderState)]
 pub enum State {
     OnDisk,
     Pullable,
@@ -80,7 +81,8 @@ pub enum State {
 }
 
 /// One encoder as a list shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Encoder)]
 pub struct Entry {
     pub name: EncoderName,
     pub title: String,

@@ -183,7 +183,8 @@ fn offer(best: &mut TopK, first: usize, scores: &[f32], bits: usize) {
 fn pool() -> Option<&'static rayon::ThreadPool> {
     static POOL: OnceLock<Option<rayon::ThreadPool>> = OnceLock::new();
     POOL.get_or_init(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // One for each core, or as many as SIMILE_THREADS says.
+        let cores = rayon::current_num_threads();
         let builder = rayon::ThreadPoolBuilder::new().num_threads(cores).thread_name(|i| format!("scan-{i}"));
         (cores > 1).then(|| builder.build().ok()).flatten()
     })

@@ -24,6 +24,15 @@ pub enum Recipe {
     Hnsw { m: u32 },
 }
 
+// Its JSON form is its text.
+impl utoipa::PartialSchema for Recipe {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        String::schema()
+    }
+}
+
+impl utoipa::ToSchema for Recipe {}
+
 /// Why there is no such recipe, or none for these rows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {

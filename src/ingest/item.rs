@@ -13,7 +13,7 @@ use crate::text::table::FaqRow;
 use crate::types::{CollectionName, ItemKey, Kind};
 
 /// What putting an item did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Put {
     Indexed,
@@ -22,8 +22,9 @@ pub enum Put {
 }
 
 /// An FAQ entry as the API takes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = FaqEntry)]
 pub struct Entry {
     pub question: String,
     pub answer: String,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The one line that `simile index` ends with.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// New items.
     pub indexed: u64,
@@ -33,7 +33,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 /// One item that could not be taken, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reject {
     /// The item's key, or the table's line as `file.csv:12`.
     pub path: String,

@@ -34,7 +34,7 @@ pub struct Collection {
 }
 
 /// What a person wants to know of a collection.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CollectionInfo {
     pub name: CollectionName,
     pub kind: Kind,
@@ -66,7 +66,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 /// Where items of a collection came from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct RootInfo {
     pub kind: &'static str,
     pub name: String,

@@ -16,7 +16,7 @@ use crate::store::{self, JobId, JobRecord, JobState, NewJob, Store};
 use crate::types::{Coded, CollectionName, Fault};
 
 /// A job as pages, API and terminal show it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobView {
     pub id: i64,
     /// `index`, `upload`, `pull`, `rebuild`, `switch` or `compact`.
@@ -27,6 +27,7 @@ pub struct JobView {
     pub state: JobState,
     pub progress: Progress,
     /// The report of a job that ended well.
+    #[schema(value_type = Option<Object>)]
     pub report: Option<Value>,
     pub error: Option<JobError>,
     pub rejects: u64,
@@ -37,7 +38,7 @@ pub struct JobView {
 }
 
 /// Why a job failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobError {
     pub code: String,
     pub message: String,

@@ -15,7 +15,7 @@ const GROWN: u64 = 10;
 const SAMPLE: usize = 500;
 
 /// A switch that is worth it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "why", rename_all = "lowercase")]
 pub enum Offer {
     /// The collection has a starter, and this published encoder reads its language.

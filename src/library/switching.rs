@@ -14,7 +14,7 @@ use crate::text::ngram::Weights;
 use crate::types::{Dim, EncoderName, Vector};
 
 /// A switch under way, for a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SwitchInfo {
     pub encoder: EncoderName,
     pub dim: Dim,

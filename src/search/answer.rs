@@ -6,7 +6,7 @@ use super::fuse::Match;
 use crate::types::{Date, EncoderName, ItemKey};
 
 /// The object that CLI and HTTP print.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct Answer {
     pub hits: Vec<Hit>,
     pub timings_ms: Timings,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 /// Milliseconds spent in each stage.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, utoipa::ToSchema)]
 pub struct Timings {
     pub decode: f64,
     pub encode: f64,
@@ -34,7 +34,7 @@ pub struct Timings {
 }
 
 /// One item found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Hit {
     pub key: ItemKey,
     /// Cosine of query and best part; for words, the share of the query's words found; where several rankings were fused,
@@ -54,7 +54,7 @@ pub struct Hit {
 }
 
 /// What a hit shows of its item.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum Shown {
     Photo {
@@ -76,7 +76,7 @@ pub enum Shown {
 }
 
 /// Something the asker should know, such as "this encoder does not read Chinese".
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Note {
     pub code: &'static str,
     pub message: String,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::store::ItemId;
 
 /// What of an item answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     Picture,
@@ -17,7 +17,7 @@ pub enum By {
 }
 
 /// One way in which an item answered: its place in that ranking, and the score there.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Match {
     pub by: By,
     /// 1 is the best.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::Date;
 
 /// Which items of a collection; the default takes all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// All of them must be on the item, letter for letter.

@@ -12,7 +12,7 @@ use crate::types::CollectionName;
 pub struct JobId(pub i64);
 
 /// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     Queued,
@@ -74,7 +74,8 @@ pub struct JobRecord {
 }
 
 /// One item that a job could not take, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JobReject)]
 pub struct Reject {
     pub path: String,
     pub code: String,

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Coded, Fault};
 
 /// `2024`, `2024-05`, `2024-05-01` or `2024-05-01T18:30:00`: years 0001 to 9999, sorted as text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, examples("2024-05"))]
 pub struct Date(String);
 
 /// Why a text is no date.

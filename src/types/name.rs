@@ -63,8 +63,9 @@ fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schema(value_type = String, min_length = 1, max_length = 96, examples("photos"))]
         pub struct $type(String);
 
         impl $type {
@@ -111,8 +112,9 @@ name_type!(
 
 /// What an item is called within its collection: a photo's path with `/`, an FAQ entry's id.
 /// Any text without NUL, 1 to 4,096 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 4096, examples("trucks/red-truck.jpg"))]
 pub struct ItemKey(String);
 
 impl ItemKey {
@@ -159,7 +161,7 @@ impl fmt::Display for ItemKey {
 }
 
 /// What a collection holds; it decides which encoders fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Photos,

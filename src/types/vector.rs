@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{Coded, Fault};
 
 /// Number of components of a vector, at least 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(transparent)]
+#[schema(value_type = u32, minimum = 1)]
 pub struct Dim(NonZeroU32);
 
 impl Dim {

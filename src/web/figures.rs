@@ -84,7 +84,9 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-/// `GET /metrics`
+/// What was counted and how things stand, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation",
+    responses((status = 200, description = "In the text form of Prometheus", body = String, content_type = "text/plain")))]
 pub async fn show(State(app): State<App>) -> Result<Response, Problem> {
     let now = app.work(|app| Ok::<_, Problem>(now(app)?)).await?;
     let counted = RECORDER.as_ref().map(PrometheusHandle::render).unwrap_or_default();
@@ -140,7 +142,8 @@ fn queues(app: &App) {
     gauge!("simile_queue_waiting", "queue" => "encoder_bulk").set(line.bulk as f64);
     gauge!("simile_queue_running", "queue" => "encoder").set(f64::from(u8::from(line.busy)));
     describe_gauge!("simile_streams", "Streams of events that are open");
-    gauge!("simile_streams").set(super::STREAMS.saturating_sub(inner.streams.available_permits()) as f64);
+    let streams = app.library().config().serve.streams;
+    gauge!("simile_streams").set(streams.saturating_sub(inner.streams.available_permits()) as f64);
 }
 
 fn collections(app: &App) -> Result<(), crate::library::LibraryError> {

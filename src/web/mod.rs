@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -48,12 +48,6 @@ use gate::Gate;
 use guard::{Guard, Names, Token};
 use problem::Problem;
 use queries::Queries;
-
-/// Longest a request may take that is neither an upload nor a stream.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Streams of events at once.
-const STREAMS: usize = 64;
 
 /// Who may come in, under which names, and how slow they may be.
 #[derive(Debug, Default)]
@@ -119,6 +113,7 @@ struct Inner {
 impl App {
     fn new(library: Arc<Library>, access: Access, stopping: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let streams = library.config().serve.streams;
         Self(Arc::new(Inner {
             uploads: Uploads::new(library.clone()),
             measured: room::Measured::default(),
@@ -130,7 +125,7 @@ impl App {
             pictures: Gate::new(cores, 256),
             bulk: Gate::new(4, 32),
             bodies: Arc::new(Semaphore::new(16)),
-            streams: Arc::new(Semaphore::new(STREAMS)),
+            streams: Arc::new(Semaphore::new(streams)),
             stopping,
         }))
     }
@@ -211,7 +206,9 @@ fn router(app: App, names: Names, pace: Pace) -> Router {
     let guard = Guard { token: app.0.token.clone(), names: Arc::new(names) };
     let limit = app.library().config().limits.upload_bytes;
     // Uploads may take longer: a table is encoded before it is answered.
-    let quick = pages::quick().merge(api::quick()).layer(from_fn(hurry));
+    let quick = pages::quick()
+        .merge(api::quick())
+        .layer(from_fn_with_state(app.library().config().serve.patience, hurry));
     Router::new()
         .merge(quick)
         .merge(pages::slow())
@@ -234,8 +231,8 @@ fn router(app: App, names: Names, pace: Pace) -> Router {
 }
 
 /// No answer in time is an answer too.
-async fn hurry(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(PATIENCE, next.run(request)).await {
+async fn hurry(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let detail =

@@ -22,6 +22,30 @@ pub struct Problem {
     pub field: Option<String>,
 }
 
+/// A problem document, as the API's own document describes it.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code)] // described, not made
+pub struct Described {
+    #[schema(examples("about:blank"))]
+    r#type: String,
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What happened, to which item, and what to do.
+    detail: String,
+    /// Stable; programs may rely on it.
+    #[schema(examples("photo.truncated"))]
+    code: String,
+    /// The field of the request that is at fault.
+    #[schema(required = false, nullable = false)]
+    field: Option<String>,
+    /// Of the request, as the log tells it.
+    #[schema(required = false, nullable = false)]
+    request_id: Option<String>,
+}
+
 /// A problem as it is sent.
 #[derive(Serialize)]
 struct Document<'a> {

@@ -223,6 +223,7 @@ texts! {
     about_line = "simile finds photos and answers by meaning. It asks no other machine while it searches; only getting an encoder does." | "simile 按意思查找照片和答案。搜索时不访问任何其他机器，只有获取编码器时才会联网。";
     version = "Version" | "版本";
     data_folder = "Data folder" | "数据目录";
+    try_api = "The API, to read and to try" | "接口说明，可直接试用";
     keys = "Keys" | "快捷键";
     key_box = "go to the search box" | "跳到搜索框";
     key_arrows = "move among the photos" | "在照片间移动";

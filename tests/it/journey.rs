@@ -264,3 +264,24 @@ async fn a_chinese_question_before_and_after_a_switch_of_encoders() {
     assert!(client.find_all(Locator::Css("#encoder .offer")).await.unwrap().is_empty());
     client.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_is_tried_on_its_own_page() {
+    let app = TestApp::start();
+    let driver = Driver::start();
+    let client = driver.browser(&app.folder.path().join("profile")).await;
+    let person = Person(client.clone());
+    client.goto(&format!("http://{}/about", app.address)).await.unwrap();
+    person.sees("a[href='/api']").await.click().await.unwrap();
+    person.reads("#api", "/api/v1/collections/{c}/search").await;
+    person
+        .sees("#operations-operation-operation-alive .opblock-summary-control")
+        .await
+        .click()
+        .await
+        .unwrap();
+    person.sees(".try-out__btn").await.click().await.unwrap();
+    person.sees("button.execute").await.click().await.unwrap();
+    person.reads(".live-responses-table", "\"alive\": true").await;
+    client.close().await.unwrap();
+}

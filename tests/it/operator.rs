@@ -1,10 +1,10 @@
 //! The program as the one who runs it meets it: its log, its figures, its end and its next start.
 
+use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -21,11 +21,15 @@ pub struct Served {
 
 impl Served {
     pub fn start(home: &Home, more: &[&str], vars: &[(&str, &str)]) -> Self {
+        Self::start_with(home, &[&["serve", "--port", "0", "--json"], more].concat(), vars)
+    }
+
+    pub fn start_with(home: &Home, args: &[&str], vars: &[(&str, &str)]) -> Self {
         let mut command = home.command();
-        command.args(["serve", "--port", "0", "--json"]).args(more).envs(vars.iter().copied());
+        command.args(args).envs(vars.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let err = BufReader::new(child.stderr.take().unwrap());
-        let (send, log) = mpsc::channel();
+        let (send, log) = crossbeam_channel::unbounded();
         std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -111,7 +115,7 @@ pub fn body_of(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 
-fn header<'a>(answer: &'a str, name: &str) -> &'a str {
+pub fn header<'a>(answer: &'a str, name: &str) -> &'a str {
     let head = answer.split("\r\n\r\n").next().unwrap();
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
 }
@@ -191,7 +195,7 @@ fn nobody_at_standard_error_is_no_panic() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();
     let address = told["address"].as_str().unwrap().to_owned();
-    let (log, server) = (mpsc::channel().1, child);
+    let (log, server) = (crossbeam_channel::unbounded().1, child);
     let server = Served { child: Some(server), address, log };
     until("the end of the job", || server.api("GET", "/jobs", "")[0]["state"] == "done");
     server.signal("TERM");
@@ -222,7 +226,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     found
 }
 
-fn figures(server: &Served) -> BTreeMap<String, f64> {
+pub fn figures(server: &Served) -> BTreeMap<String, f64> {
     let answer = server.ask("GET", "/metrics", "", "");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("text/plain; version=0.0.4"), "{answer}");
     samples(&body_of(&answer).replace("\r\n", "\n"))

@@ -21,6 +21,7 @@ fn config(home: &Home) -> Config {
         own_models: Vec::new(),
         hub: HubSettings { offline: true, ..HubSettings::default() },
         limits: Limits::default(),
+        serve: simile::config::ServeSettings::default(),
         threads: Some(1),
         compute: Compute::default(),
     }

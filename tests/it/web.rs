@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use image::ImageFormat;
 use serde_json::{Value, json};
-use simile::config::{Compute, Config, HubSettings, Limits};
+use simile::config::{Compute, Config, HubSettings, Limits, ServeSettings};
 use simile::library::Library;
 use simile::store::Access;
 use simile::web::Door;
@@ -73,6 +73,7 @@ impl TestApp {
             own_models: Vec::new(),
             hub: HubSettings { offline: true, ..HubSettings::default() },
             limits,
+            serve: ServeSettings::default(),
             threads: Some(1),
             compute: Compute::default(),
         };

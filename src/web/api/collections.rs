@@ -3,8 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::index::Recipe;
 use crate::ingest::{self, Request, Source};
@@ -14,13 +13,21 @@ use crate::web::App;
 use crate::web::extract::{Json, Path};
 use crate::web::problem::Problem;
 
-/// `GET /collections`
+/// A job that began.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Started {
+    pub job: i64,
+}
+
+/// All collections, by name.
+#[utoipa::path(get, path = "/api/v1/collections", tag = "collections",
+    responses((status = 200, description = "By name", body = [CollectionInfo])))]
 pub async fn list(State(app): State<App>) -> Result<Answer<Vec<CollectionInfo>>, Problem> {
     Ok(Answer(app.work(|app| app.library().collections()).await?))
 }
 
 /// The body of a new collection.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct New {
     name: CollectionName,
@@ -31,7 +38,9 @@ pub struct New {
     recipe: Option<Recipe>,
 }
 
-/// `POST /collections`
+/// Makes a collection.
+#[utoipa::path(post, path = "/api/v1/collections", tag = "collections", request_body = New,
+    responses((status = 201, description = "Made", body = CollectionInfo)))]
 pub async fn create(
     State(app): State<App>,
     Json(new): Json<New>,
@@ -42,13 +51,17 @@ pub async fn create(
     Ok((StatusCode::CREATED, Answer(info)))
 }
 
-/// `GET /collections/{c}`
+/// One collection.
+#[utoipa::path(get, path = "/api/v1/collections/{c}", tag = "collections", params(("c" = CollectionName, Path, description = "The collection")),
+    responses((status = 200, description = "The collection", body = CollectionInfo)))]
 pub async fn get(State(app): State<App>, Path(c): Path<String>) -> Result<Answer<CollectionInfo>, Problem> {
     let name: CollectionName = c.parse()?;
     Ok(Answer(app.work(move |app| app.library().collection(&name)?.info()).await?))
 }
 
-/// `DELETE /collections/{c}`
+/// Deletes a collection.
+#[utoipa::path(delete, path = "/api/v1/collections/{c}", tag = "collections", params(("c" = CollectionName, Path, description = "The collection")),
+    responses((status = 204, description = "Gone with its items; photos of an indexed folder stay where they are")))]
 pub async fn delete(State(app): State<App>, Path(c): Path<String>) -> Result<StatusCode, Problem> {
     let name: CollectionName = c.parse()?;
     app.work(move |app| app.library().drop_collection(&name)).await?;
@@ -56,13 +69,15 @@ pub async fn delete(State(app): State<App>, Path(c): Path<String>) -> Result<Sta
 }
 
 /// What can be changed of a collection.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     recipe: Recipe,
 }
 
-/// `PATCH /collections/{c}`
+/// Asks for another index; it is built at the end of the next import.
+#[utoipa::path(patch, path = "/api/v1/collections/{c}", tag = "collections", params(("c" = CollectionName, Path, description = "The collection")), request_body = Change,
+    responses((status = 200, description = "As it is now", body = CollectionInfo)))]
 pub async fn change(
     State(app): State<App>,
     Path(c): Path<String>,
@@ -80,13 +95,15 @@ pub async fn change(
 }
 
 /// The body of an import of something of this machine.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// May repeat the name in the URL.
     #[serde(default)]
     collection: Option<CollectionName>,
+    /// Absolute.
     #[serde(with = "ingest::path_json")]
+    #[schema(value_type = String, pattern = "^/[^/]", examples("/home/me/Pictures"))]
     path: std::path::PathBuf,
     #[serde(default)]
     prefix: Option<String>,
@@ -106,12 +123,14 @@ pub struct Import {
     caption_encoder: Option<EncoderName>,
 }
 
-/// `POST /collections/{c}/index`
+/// Indexes a folder, a photo or an FAQ table of the machine that serves, as a job.
+#[utoipa::path(post, path = "/api/v1/collections/{c}/index", tag = "collections", params(("c" = CollectionName, Path, description = "The collection")), request_body = Import,
+    responses((status = 202, description = "A job began", body = Started)))]
 pub async fn index(
     State(app): State<App>,
     Path(c): Path<String>,
     Json(import): Json<Import>,
-) -> Result<(StatusCode, Answer<Value>), Problem> {
+) -> Result<(StatusCode, Answer<Started>), Problem> {
     let name: CollectionName = c.parse()?;
     if import.collection.as_ref().is_some_and(|other| *other != name) {
         let detail = "the body names another collection than the address; leave it out";
@@ -145,15 +164,18 @@ pub async fn index(
             ingest::start(&app.0.library, request)
         })
         .await?;
-    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+    Ok((StatusCode::ACCEPTED, Answer(Started { job: job.0 })))
 }
 
-/// `POST /collections/{c}/compact`
+/// Takes the vectors of deleted and replaced items out of the files, as a job.
+#[utoipa::path(post, path = "/api/v1/collections/{c}/compact", tag = "collections",
+    params(("c" = CollectionName, Path, description = "The collection")),
+    responses((status = 202, description = "A job began", body = Started)))]
 pub async fn compact(
     State(app): State<App>,
     Path(c): Path<String>,
-) -> Result<(StatusCode, Answer<Value>), Problem> {
+) -> Result<(StatusCode, Answer<Started>), Problem> {
     let name: CollectionName = c.parse()?;
     let job = app.work(move |app| app.library().compact(&app.library().collection(&name)?)).await?;
-    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+    Ok((StatusCode::ACCEPTED, Answer(Started { job: job.0 })))
 }

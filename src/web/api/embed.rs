@@ -4,6 +4,7 @@ use axum::Json as Out;
 use axum::extract::{FromRequest, Request, State};
 use serde::{Deserialize, Serialize};
 
+use super::forms;
 use crate::encoder::{Embedding, EncoderError, Modality, Role};
 use crate::library::{LoadedEncoder, Urgency};
 use crate::photo;
@@ -17,10 +18,11 @@ use crate::web::problem::Problem;
 const MOST: usize = 256;
 
 /// The body for texts; photos come in a form with `encoder` and `photo`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Texts {
     encoder: EncoderName,
+    #[schema(min_items = 1, max_items = 256, examples(json!(["a red truck"])))]
     texts: Vec<String>,
     /// `passage` adds what the encoder wants before what is sought; `query` (the default) before a question.
     #[serde(default)]
@@ -28,15 +30,16 @@ pub struct Texts {
 }
 
 /// What the texts are for.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = EmbedRole)]
 pub enum As {
     Query,
     Passage,
 }
 
 /// One input's vector; the same object that `simile embed` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Vectored {
     input: String,
     dim: usize,
@@ -51,7 +54,10 @@ impl Vectored {
     }
 }
 
-/// `POST /embed`
+/// Vectors of texts or photos, without a collection.
+#[utoipa::path(post, path = "/api/v1/embed", tag = "encoders",
+    request_body(content((Texts = "application/json"), (forms::Photos = "multipart/form-data"))),
+    responses((status = 200, description = "One vector for each input, in their order", body = [Vectored])))]
 pub async fn embed(State(app): State<App>, request: Request) -> Result<Out<Vec<Vectored>>, Problem> {
     if is_multipart(request.headers()) {
         let form = Parts::from_request(request, &app).await?;

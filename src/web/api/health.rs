@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::library::CollectionInfo;
 use crate::search::{self, Ask, Page, Query};
@@ -12,16 +12,35 @@ use crate::types::Kind;
 use crate::web::App;
 use crate::web::problem::Problem;
 
-/// `GET /healthz`
-pub async fn alive() -> Answer<Value> {
-    Answer(json!({"alive": true}))
+/// That it lives.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Alive {
+    alive: bool,
 }
 
-/// `GET /readyz`: 200 when every collection that has items answers, else 503 and what is missing.
-pub async fn ready(State(app): State<App>) -> Result<(StatusCode, Answer<Value>), Problem> {
+/// Whether it can do its work.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Readiness {
+    ready: bool,
+    /// What is missing, in sentences.
+    missing: Vec<String>,
+}
+
+/// Whether the server lives.
+#[utoipa::path(get, path = "/healthz", tag = "operation",
+    responses((status = 200, description = "It lives", body = Alive)))]
+pub async fn alive() -> Answer<Alive> {
+    Answer(Alive { alive: true })
+}
+
+/// Whether the server can do its work: a real encode and a real search in every collection.
+#[utoipa::path(get, path = "/readyz", tag = "operation",
+    responses((status = 200, description = "Every collection that has items answers", body = Readiness),
+        (status = 503, description = "Something is missing, or there are no items yet", body = Readiness)))]
+pub async fn ready(State(app): State<App>) -> Result<(StatusCode, Answer<Readiness>), Problem> {
     let missing = app.work(|app| Ok::<_, Problem>(missing(app))).await?;
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Answer(json!({"ready": missing.is_empty(), "missing": missing}))))
+    Ok((status, Answer(Readiness { ready: missing.is_empty(), missing })))
 }
 
 fn missing(app: &App) -> Vec<String> {

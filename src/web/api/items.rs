@@ -1,7 +1,5 @@
 //! Items of a collection: list, look at, put, delete.
 
-use std::collections::BTreeMap;
-
 use axum::Json as Answer;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -9,6 +7,7 @@ use axum::http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::forms;
 use crate::ingest::{self, Entry, Put, Told};
 use crate::store::{Body, Filter, Item};
 use crate::types::{CollectionName, Date, DateError, ItemKey, Kind};
@@ -23,12 +22,13 @@ const LIMIT: usize = 100;
 const MOST: usize = 1000;
 
 /// An item as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ItemJson {
     key: ItemKey,
     kind: Kind,
     tags: Vec<String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
     extra: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
@@ -38,7 +38,7 @@ pub struct ItemJson {
     body: BodyJson,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 enum BodyJson {
     Photo {
@@ -77,12 +77,16 @@ impl From<Item> for ItemJson {
 }
 
 /// Which items are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listed {
+    /// The key that the page begins behind.
     #[serde(default)]
+    #[param(value_type = Option<String>, min_length = 1)]
     after: Option<String>,
     #[serde(default)]
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     #[serde(default)]
     tag: Option<String>,
@@ -95,13 +99,15 @@ pub struct Listed {
 }
 
 /// A page of items; `next` goes into `after` for the next one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Listing {
     items: Vec<ItemJson>,
     next: Option<ItemKey>,
 }
 
-/// `GET /collections/{c}/items`
+/// Items of a collection, by key, a page at a time.
+#[utoipa::path(get, path = "/api/v1/collections/{c}/items", tag = "items", params(("c" = CollectionName, Path, description = "The collection"), Listed),
+    responses((status = 200, description = "A page of items, by key", body = Listing)))]
 pub async fn list(
     State(app): State<App>,
     Path(c): Path<String>,
@@ -129,7 +135,9 @@ pub async fn list(
     Ok(Answer(Listing { items: items.into_iter().map(ItemJson::from).collect(), next }))
 }
 
-/// `GET /collections/{c}/items/{key}`
+/// One item.
+#[utoipa::path(get, path = "/api/v1/collections/{c}/items/{key}", tag = "items", params(("c" = CollectionName, Path, description = "The collection"), ("key" = String, Path, description = "The item; a `/` may stand as it is or as %2F", min_length = 1)),
+    responses((status = 200, description = "The item", body = ItemJson)))]
 pub async fn get(
     State(app): State<App>,
     Path((c, key)): Path<(String, String)>,
@@ -139,7 +147,9 @@ pub async fn get(
     Ok(Answer(item.into()))
 }
 
-/// `DELETE /collections/{c}/items/{key}`
+/// Deletes an item.
+#[utoipa::path(delete, path = "/api/v1/collections/{c}/items/{key}", tag = "items", params(("c" = CollectionName, Path, description = "The collection"), ("key" = String, Path, description = "The item; a `/` may stand as it is or as %2F", min_length = 1)),
+    responses((status = 204, description = "Gone")))]
 pub async fn delete(
     State(app): State<App>,
     Path((c, key)): Path<(String, String)>,
@@ -155,14 +165,18 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /collections/{c}/items/{key}`: an entry as JSON, or a photo: a form with `photo`, `caption`, `tags` and
-/// `date`, or its bytes alone. What is not told of a photo that is there stays; an empty field takes it away.
+/// Puts an FAQ entry as JSON, or a photo: its bytes alone, or a form with `photo`, `caption`, `tags` and `date`.
+/// What is not told of a photo that is there stays; an empty field takes it away.
+#[utoipa::path(put, path = "/api/v1/collections/{c}/items/{key}", tag = "items", params(("c" = CollectionName, Path, description = "The collection"), ("key" = String, Path, description = "The item; a `/` may stand as it is or as %2F", min_length = 1)),
+    request_body(content((Entry = "application/json"), (forms::Photo = "multipart/form-data"), (forms::Bytes = "image/jpeg"))),
+    responses((status = 201, description = "New", body = PutDone),
+        (status = 200, description = "Replaced, or the same as before", body = PutDone)))]
 pub async fn put(
     State(app): State<App>,
     Path((c, key)): Path<(String, String)>,
     _room: Room,
     request: Request,
-) -> Result<(StatusCode, Answer<BTreeMap<&'static str, Value>>), Problem> {
+) -> Result<(StatusCode, Answer<PutDone>), Problem> {
     let (name, key): (CollectionName, ItemKey) = (c.parse()?, key.parse()?);
     let given = Given::receive(request, &app).await?;
     let (target, item) = (name, key.clone());
@@ -173,8 +187,14 @@ pub async fn put(
         })
         .await?;
     let status = if put == Put::Indexed { StatusCode::CREATED } else { StatusCode::OK };
-    let outcome = serde_json::to_value(put).unwrap_or_default();
-    Ok((status, Answer(BTreeMap::from([("key", Value::from(key.as_str())), ("outcome", outcome)]))))
+    Ok((status, Answer(PutDone { key, outcome: put })))
+}
+
+/// What putting did.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PutDone {
+    key: ItemKey,
+    outcome: Put,
 }
 
 /// What is to be put.

@@ -13,7 +13,8 @@ use crate::web::problem::Problem;
 use crate::web::{App, sse};
 
 /// How much of a list is wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     #[serde(default)]
@@ -28,26 +29,32 @@ impl Part {
     }
 }
 
-/// `GET /jobs`, the newest first
+/// Jobs, the newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(Part),
+    responses((status = 200, description = "The newest first", body = [JobView])))]
 pub async fn list(State(app): State<App>, Query(part): Query<Part>) -> Result<Answer<Vec<JobView>>, Problem> {
     let limit = part.limit();
     let jobs = app.work(move |app| app.library().jobs().list(part.offset.saturating_add(limit))).await?;
     Ok(Answer(jobs.into_iter().skip(part.offset).collect()))
 }
 
-/// `GET /jobs/{id}`
+/// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "The job", body = JobView)))]
 pub async fn get(State(app): State<App>, Path(id): Path<i64>) -> Result<Answer<JobView>, Problem> {
     Ok(Answer(app.work(move |app| app.library().jobs().get(JobId(id))).await?))
 }
 
 /// Rejects of a job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Rejects {
     total: u64,
     rejects: Vec<Reject>,
 }
 
-/// `GET /jobs/{id}/rejects`
+/// What a job could not take, and why.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/rejects", tag = "jobs", params(("id" = i64, Path, description = "The job"), Part),
+    responses((status = 200, description = "In the order they came", body = Rejects)))]
 pub async fn rejects(
     State(app): State<App>,
     Path(id): Path<i64>,
@@ -61,7 +68,9 @@ pub async fn rejects(
     .await
 }
 
-/// `POST /jobs/{id}/cancel`
+/// Asks a job to stop; what it committed stays.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "As it is now", body = JobView)))]
 pub async fn cancel(State(app): State<App>, Path(id): Path<i64>) -> Result<Answer<JobView>, Problem> {
     Ok(Answer(app.work(move |app| stop(app, JobId(id))).await?))
 }
@@ -74,7 +83,9 @@ pub fn stop(app: &App, id: JobId) -> Result<JobView, Problem> {
     Ok(app.library().jobs().get(id)?)
 }
 
-/// `GET /jobs/{id}/events`: `job` with its view when it changes, `end` when it has ended.
+/// Follows a job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/events", tag = "jobs", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "`job` with its view when it changes, `end` when it has ended", body = String, content_type = "text/event-stream")))]
 pub async fn events(State(app): State<App>, Path(id): Path<i64>) -> Result<Response, Problem> {
     let id = JobId(id);
     app.work(move |app| app.library().jobs().get(id)).await?;

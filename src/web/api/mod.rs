@@ -1,7 +1,10 @@
 //! The API under `/api/v1`, for programs: JSON in, JSON out, problems as documents. Knows nothing of pages.
 
 mod collections;
+mod docs;
+mod document;
 mod embed;
+mod forms;
 mod health;
 mod items;
 pub mod jobs;
@@ -41,6 +44,10 @@ pub fn quick() -> Router<App> {
         .nest("/api/v1", v1)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/api/openapi.json", get(document::document))
+        .route("/openapi.json", get(document::document))
+        .route("/api", get(docs::page))
+        .route("/api/docs/{name}", get(docs::file))
         .route("/metrics", get(figures::show))
 }
 

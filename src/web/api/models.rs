@@ -3,8 +3,9 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::collections::Started;
 use crate::encoder::Entry;
 use crate::library::Lane;
 use crate::store::{JobId, NewJob};
@@ -13,19 +14,24 @@ use crate::web::App;
 use crate::web::extract::Path;
 use crate::web::problem::Problem;
 
-/// `GET /models`
+/// All encoders.
+#[utoipa::path(get, path = "/api/v1/models", tag = "encoders",
+    responses((status = 200, description = "Those on disk and those that can be got", body = [Entry])))]
 pub async fn list(State(app): State<App>) -> Result<Answer<Vec<Entry>>, Problem> {
     Ok(Answer(app.work(|app| Ok::<_, Problem>(app.library().catalog().list())).await?))
 }
 
-/// `POST /models/{name}/pull`
+/// Gets an encoder, as a job.
+#[utoipa::path(post, path = "/api/v1/models/{name}/pull", tag = "encoders",
+    params(("name" = EncoderName, Path, description = "The encoder")),
+    responses((status = 202, description = "A job began", body = Started)))]
 pub async fn pull(
     State(app): State<App>,
     Path(name): Path<String>,
-) -> Result<(StatusCode, Answer<Value>), Problem> {
+) -> Result<(StatusCode, Answer<Started>), Problem> {
     let name: EncoderName = name.parse()?;
     let job = app.work(move |app| start_pull(app, name)).await?;
-    Ok((StatusCode::ACCEPTED, Answer(json!({"job": job.0}))))
+    Ok((StatusCode::ACCEPTED, Answer(Started { job: job.0 })))
 }
 
 /// Starts the job that gets an encoder.

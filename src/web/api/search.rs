@@ -4,6 +4,7 @@ use axum::Json as Out;
 use axum::extract::{FromRequest, Request, State};
 use serde::Deserialize;
 
+use super::forms;
 use crate::faq;
 use crate::search::{self, Answer, Ask, Like, Page, Query};
 use crate::store::Filter;
@@ -17,7 +18,7 @@ use crate::web::problem::Problem;
 const K: usize = 10;
 
 /// The body of a search: one of the first four says what is sought, or `text` together with a photo or an item.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asked {
     text: Option<String>,
@@ -32,7 +33,10 @@ pub struct Asked {
     filter: Option<Filter>,
 }
 
-/// `POST /collections/{c}/search`
+/// Searches by one of text, vector, item, or a photo in a form.
+#[utoipa::path(post, path = "/api/v1/collections/{c}/search", tag = "search", params(("c" = CollectionName, Path, description = "The collection")),
+    request_body(content((Asked = "application/json"), (forms::Search = "multipart/form-data"))),
+    responses((status = 200, description = "Ranked hits", body = Answer)))]
 pub async fn search(
     State(app): State<App>,
     Path(c): Path<String>,
@@ -49,7 +53,7 @@ pub async fn search(
 }
 
 /// The body of a question to an FAQ.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     text: String,
@@ -57,7 +61,9 @@ pub struct Question {
     k: Option<usize>,
 }
 
-/// `POST /collections/{c}/ask`
+/// Asks an FAQ.
+#[utoipa::path(post, path = "/api/v1/collections/{c}/ask", tag = "search", params(("c" = CollectionName, Path, description = "The collection")), request_body = Question,
+    responses((status = 200, description = "Ranked answers", body = Answer)))]
 pub async fn ask(
     State(app): State<App>,
     Path(c): Path<String>,

@@ -5,8 +5,9 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use super::collections::Started;
+use super::forms;
 use crate::ingest::upload::{Added, LOOSE, NewUpload};
 use crate::ingest::{IngestError, Put, Reject, Report};
 use crate::library::LibraryError;
@@ -19,7 +20,7 @@ use crate::web::problem::Problem;
 use crate::web::room::Room;
 
 /// What opens an upload.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Opening {
     root: Option<String>,
@@ -30,9 +31,10 @@ pub struct Opening {
 }
 
 /// A report with its job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Finished {
     #[serde(serialize_with = "bare")]
+    #[schema(value_type = i64)]
     pub job: JobId,
     #[serde(flatten)]
     pub report: Report,
@@ -42,7 +44,11 @@ fn bare<S: serde::Serializer>(job: &JobId, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_i64(job.0)
 }
 
-/// `POST /collections/{c}/uploads`: JSON opens an upload; a form adds files to one (`job`), or is a whole one.
+/// Opens an upload with JSON; a form adds files to one (`job`), or is a whole one.
+#[utoipa::path(post, path = "/api/v1/collections/{c}/uploads", tag = "uploads", params(("c" = CollectionName, Path, description = "The collection")),
+    request_body(content((Opening = "application/json"), (forms::Upload = "multipart/form-data"))),
+    responses((status = 201, description = "Opened: a job that files are added to", body = Started),
+        (status = 200, description = "Files were added, or the whole upload is done", body = Finished)))]
 pub async fn upload(
     State(app): State<App>,
     Path(c): Path<String>,
@@ -53,7 +59,7 @@ pub async fn upload(
     if !is_multipart(request.headers()) {
         let Json(opening) = Json::<Opening>::from_request(request, &()).await?;
         let job = app.work(move |app| open(app, &name, opening)).await?;
-        return Ok((StatusCode::CREATED, Answer(json!({"job": job.0}))).into_response());
+        return Ok((StatusCode::CREATED, Answer(Started { job: job.0 })).into_response());
     }
     let form = Parts::from_request(request, &app).await?;
     let files = ["file", "files", "folder", "photo", "photos"];
@@ -75,7 +81,9 @@ pub async fn upload(
     Ok(Answer(done).into_response())
 }
 
-/// `POST /jobs/{id}/finish`
+/// Ends an upload.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/finish", tag = "uploads", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "Done", body = Finished)))]
 pub async fn finish(State(app): State<App>, Path(id): Path<i64>) -> Result<Answer<Finished>, Problem> {
     let job = JobId(id);
     let report = app.bulk(move |app| app.0.uploads.finish(job)).await?;
