@@ -118,6 +118,7 @@ pub struct Import {
     #[serde(default)]
     rehash: bool,
     #[serde(default, with = "ingest::path_json::maybe")]
+    #[schema(value_type = Option<String>, pattern = "^/[^/]")]
     captions: Option<std::path::PathBuf>,
     #[serde(default)]
     caption_encoder: Option<EncoderName>,
