@@ -41,6 +41,17 @@ pub struct Card {
     /// Tried in this order.
     #[serde(default)]
     pub sources: Vec<SourceCard>,
+    /// What the original computes, where somebody ran it on these weights.
+    #[serde(default)]
+    pub parity: Vec<Parity>,
+}
+
+/// A text as a passage, and the first numbers of the unit vector that the original makes of it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parity {
+    pub text: String,
+    pub starts: Vec<f32>,
 }
 
 fn middling() -> u8 {

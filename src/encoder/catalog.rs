@@ -4,6 +4,8 @@
 //! came with the program. A root's encoder of an own one's name is the one used under that name; the own one
 //! stays reachable as `simile.NAME`, and by the space of the vectors that it made.
 
+mod keep;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -13,12 +15,15 @@ use serde::Serialize;
 use super::card::{Card, Family};
 use super::discover::{Found, Search};
 use super::folder::Described;
+use super::manifest::Manifest;
 use super::pull::Puller;
 use super::source::Progress;
 use super::{Architecture, Digests, Encoder, EncoderError, FileState, Modality, loaded, precision};
 use crate::config::{Config, HubSettings, PrecisionSetting};
 use crate::text::Language;
 use crate::types::{Dim, EncoderName, SpaceId};
+
+pub use keep::{Understood, Verification};
 
 /// Puts simile's own encoder before one of the user's of the same name.
 const OWN: &str = "simile.";
@@ -98,6 +103,8 @@ pub struct Entry {
     pub starter: bool,
     pub origin: Origin,
     pub state: State,
+    /// The vectors of these very files were compared with the original's: see [`Catalog::verify`].
+    pub verified: bool,
     pub why: Option<String>,
     /// The folder, `None` for an encoder that needs no file; bytes that are no UTF-8 are shown as �.
     pub path: Option<String>,
@@ -359,6 +366,9 @@ impl Catalog {
         setting: PrecisionSetting,
     ) -> Result<Encoder, EncoderError> {
         let before = self.digests.known().len();
+        if described.folder.starts_with(&self.places.pulled) {
+            Manifest::check(&described.spec.name, &described.folder, &self.digests)?;
+        }
         let encoder = Encoder::open_in(&described.spec, &self.digests, setting)?;
         let known = self.digests.known();
         if known.len() > before {
@@ -387,11 +397,14 @@ impl Catalog {
 
     fn survey(&self) -> (Vec<Entry>, Vec<String>) {
         let Search { found, cards, mut warnings, .. } = self.search();
+        let verified = self.verified();
         let (mut taken, mut on_disk, mut entries) = (HashSet::new(), HashSet::new(), Vec::new());
         for found in &found {
             let own = found.origin != Origin::Root;
             let card = cards.iter().find(|card| own && card.name == found.name);
             let mut entry = entry_of(found, card);
+            let states = found.outcome.as_ref().map(keep::states).unwrap_or_default();
+            entry.verified = !states.is_empty() && states.iter().all(|state| verified.contains(state));
             if entry.state == State::OnDisk && !taken.insert(found.name.clone()) {
                 if !own {
                     let path = found.path.display();
@@ -446,6 +459,7 @@ fn entry_of(found: &Found, card: Option<&Card>) -> Entry {
         starter: false,
         origin: found.origin,
         state: State::Unusable,
+        verified: false,
         why: None,
         path: Some(found.path.display().to_string()),
         sources: Vec::new(),
@@ -489,6 +503,7 @@ fn entry_of_card(card: &Card) -> Entry {
         starter: card.starter,
         origin: if file_less { Origin::Own } else { Origin::Card },
         state: if file_less { State::OnDisk } else { State::Pullable },
+        verified: false,
         why: None,
         path: None,
         sources: card.sources.iter().map(ToString::to_string).collect(),
@@ -514,7 +529,7 @@ fn architecture(of: &Architecture) -> String {
 }
 
 /// A cache: what cannot be written is hashed again.
-fn remember(path: &Path, known: &[(FileState, String)]) {
+fn remember(path: &Path, known: &impl Serialize) {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;

@@ -21,6 +21,14 @@ pub struct FileState {
 }
 
 impl FileState {
+    /// The file at `path` as it is now.
+    ///
+    /// # Errors
+    /// It is not there, or may not be seen.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(path, &std::fs::metadata(path)?))
+    }
+
     fn of(path: &Path, meta: &Metadata) -> Self {
         let since = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         Self {

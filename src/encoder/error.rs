@@ -38,6 +38,21 @@ pub enum EncoderError {
         "{}: holds TensorFlow's weights, which are not read; convert them with: {command}", .folder.display()
     )]
     TensorFlow { folder: PathBuf, command: String },
+    #[error(
+        "{}: is not what once came there: its sha256 is not the one written down; get it anew with: simile models remove {name} --force, then simile models pull {name}",
+        .file.display()
+    )]
+    Changed { file: PathBuf, name: EncoderName },
+    #[error("{name} is used by {}; give it another encoder first, or remove with --force", .collections.join(", "))]
+    InUse { name: EncoderName, collections: Vec<String> },
+    #[error("{name} lies in {}, which is not simile's to remove; take that folder away yourself", .folder.display())]
+    NotRemovable { name: EncoderName, folder: PathBuf },
+    #[error("{name} could not be added: {source}")]
+    Add { name: EncoderName, source: SourceError },
+    #[error("{name}: its vectors differ from the original's by up to {error}; get it anew, or report it")]
+    Parity { name: EncoderName, error: f32 },
+    #[error("{name} is in the data folder already; remove it first, or add with another --name")]
+    Exists { name: EncoderName },
     #[error("{}: tensor {tensor} is missing; the weights are of another architecture than the card says", .file.display())]
     MissingTensor { file: PathBuf, tensor: String },
     #[error("{}: tensor {tensor} has shape {got:?}, its config wants {want:?}; weights and config do not belong together", .file.display())]
@@ -95,6 +110,12 @@ impl Coded for EncoderError {
             Self::WrongCrop { .. } => "encoder.crop",
             Self::Unreadable { .. } => "model.unreadable",
             Self::Damaged { .. } => "model.damaged",
+            Self::Changed { .. } => "model.changed",
+            Self::InUse { .. } => "encoder.in_use",
+            Self::Add { source, .. } => source.code(),
+            Self::Parity { .. } => "encoder.parity",
+            Self::NotRemovable { .. } => "encoder.not_removable",
+            Self::Exists { .. } => "encoder.exists",
             Self::LegacyPickle { .. } => "model.legacy_pickle",
             Self::TensorFlow { .. } => "model.tensorflow",
             Self::MissingTensor { .. } => "model.tensor_missing",
@@ -126,7 +147,8 @@ impl Coded for EncoderError {
             | Self::WrongCrop { .. } => Fault::Input,
             Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
             Self::Unknown { .. } => Fault::NotFound,
-            Self::Pull { source, .. } => source.fault(),
+            Self::InUse { .. } | Self::NotRemovable { .. } | Self::Exists { .. } => Fault::Conflict,
+            Self::Pull { source, .. } | Self::Add { source, .. } => source.fault(),
             Self::Pulling { .. } => Fault::Busy,
             _ => Fault::Unavailable,
         }

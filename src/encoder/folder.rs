@@ -6,13 +6,13 @@ mod timm;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::card::{Card, Family};
+use super::card::{Card, Family, Parity};
 use super::check::check;
 use super::language;
 use super::weights::Weights;
@@ -34,6 +34,8 @@ const MAX_TEXT: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Described {
     pub spec: EncoderSpec,
+    pub folder: PathBuf,
+    pub parity: Vec<Parity>,
     pub title: Option<String>,
     pub licence: Option<String>,
     pub homepage: Option<String>,
@@ -100,6 +102,8 @@ pub fn describe(name: &EncoderName, folder: &Path, known: Option<&Card>) -> Resu
     probe(&spec)?;
     Ok(Described {
         spec,
+        folder: folder.to_owned(),
+        parity: card.map(|c| c.parity.clone()).unwrap_or_default(),
         title: card.map(|c| c.title.clone()),
         licence: card
             .and_then(|c| c.licence.clone())

@@ -16,6 +16,7 @@ mod head;
 mod language;
 mod layers;
 mod loaded;
+mod manifest;
 mod ngram_hash;
 mod precision;
 mod processor;
@@ -34,8 +35,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::Vector;
 
-pub use card::{Card, CardPreprocess, Family, Pins, Prefixes, SourceCard};
-pub use catalog::{Catalog, Entry, Origin, Places, State};
+pub use card::{Card, CardPreprocess, Family, Parity, Pins, Prefixes, SourceCard};
+pub use catalog::{Catalog, Entry, Origin, Places, State, Understood, Verification};
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;

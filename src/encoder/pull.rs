@@ -1,46 +1,26 @@
 //! Weights on their way into the data folder: staged, checked, written down, and put in place whole. Knows
 //! sources and cards, no search order.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::card::Card;
 use super::catalog::Places;
 use super::folder::describe;
-use super::source::{Hub, OnProgress, SourceError, Wanted, fetch, sha256};
+use super::manifest::Manifest;
+use super::source::{Hub, OnProgress, SourceError, Wanted, fetch};
 use super::{EncoderError, source};
 use crate::config::HubSettings;
 
 /// Hidden, so that no search takes it for a model.
 const PARTIAL: &str = ".partial";
-const MANIFEST: &str = "manifest.json";
 
 /// Pulls one or several models; a hub that did not answer for one is not asked for the next.
 pub struct Puller {
     hub: Hub,
     settings: HubSettings,
     pulled: PathBuf,
-}
-
-/// What lies in a pulled folder, and where it came from.
-#[derive(Serialize)]
-struct Manifest<'a> {
-    name: &'a str,
-    source: String,
-    /// The hub's commit, where it told one.
-    commit: Option<String>,
-    pulled: String,
-    files: BTreeMap<String, FileOf>,
-}
-
-#[derive(Serialize)]
-struct FileOf {
-    bytes: u64,
-    sha256: String,
 }
 
 impl Puller {
@@ -93,16 +73,7 @@ impl Puller {
             fs::remove_dir_all(staging).map_err(|e| SourceError::io(staging, e))?;
             return Err(SourceError::Unfit { place: from.to_string(), why });
         }
-        let manifest = Manifest {
-            name: card.name.as_str(),
-            source: from.to_string(),
-            commit,
-            pulled: jiff::Timestamp::now().to_string(),
-            files: inventory(staging)?,
-        };
-        let text = serde_json::to_vec_pretty(&manifest).expect("plain data has a JSON form");
-        let path = staging.join(MANIFEST);
-        source::write(text.as_slice(), &path, |e| SourceError::io(&path, e), |_| ())?;
+        Manifest::write(&card.name, from.to_string(), commit, staging)?;
         self.place(card, staging)
     }
 
@@ -133,20 +104,4 @@ fn lock(path: &Path, card: &Card) -> Result<File, EncoderError> {
         Err(TryLockError::WouldBlock) => Err(EncoderError::Pulling { name: card.name.clone() }),
         Err(TryLockError::Error(e)) => Err(fail(e)),
     }
-}
-
-/// Every file with its size and hash.
-fn inventory(folder: &Path) -> Result<BTreeMap<String, FileOf>, SourceError> {
-    let mut files = BTreeMap::new();
-    for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry.map_err(|e| SourceError::io(folder, e.into()))?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let path = entry.path();
-        let bytes = entry.metadata().map_err(|e| SourceError::io(path, e.into()))?.len();
-        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-        files.insert(name, FileOf { bytes, sha256: sha256(path)? });
-    }
-    Ok(files)
 }

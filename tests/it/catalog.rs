@@ -524,6 +524,142 @@ fn a_silent_or_lying_hub_is_left_within_seconds() {
 }
 
 #[test]
+fn a_hub_without_the_model_or_with_too_little_of_it_is_told() {
+    let server = HubServer::start("somebody/other", &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.card(&hub_source());
+    let pull = || home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(pull().code(), "hub.not_found");
+
+    let server = HubServer::start(REPO, &fixture("bert"));
+    home.places.hub.endpoint = server.url.clone();
+    // The line says how long the file is, and ends before; every attempt brings a little more, so five are made.
+    server.fault("model.safetensors", Fault::Short(3000));
+    let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(error.code(), "hub.stalled", "{error}");
+    assert!(error.to_string().contains("pull again to go on"), "{error}");
+    assert!(!home.places.pulled.join("small").exists());
+    server.heal();
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    assert!(server.log().iter().any(|l| l.contains("bytes=15000-")), "what came was not asked for again");
+}
+
+#[test]
+fn a_full_disk_ends_the_pull_and_says_so() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.card(&format!("{}[[sources]]\nkind = \"folder\"\npath = {:?}\n", hub_source(), fixture("bert")));
+    let staging = home.places.pulled.join(".partial/small-0");
+    fs::create_dir_all(&staging).unwrap();
+    // A file that takes nothing.
+    symlink("/dev/full", staging.join("model.safetensors.part")).unwrap();
+    let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+    assert_eq!(error.code(), "disk.full", "{error}");
+    assert!(!home.places.pulled.join("small").exists(), "no other source is tried");
+    fs::remove_file(staging.join("model.safetensors.part")).unwrap();
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+}
+
+#[test]
+fn two_pulls_of_one_model_do_not_meet() {
+    let server = HubServer::start(REPO, &fixture("bert"));
+    let mut home = Home::new();
+    home.places.hub.endpoint = server.url.clone();
+    home.card(&hub_source());
+    let (begun, second) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+    let first_piece = std::sync::Once::new();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            home.catalog().pull(&name("small"), &|_| {
+                first_piece.call_once(|| {
+                    begun.wait();
+                    second.wait();
+                });
+            })
+        });
+        begun.wait();
+        let error = home.catalog().pull(&name("small"), &|_| ()).err().unwrap();
+        assert_eq!(error.code(), "encoder.pulling");
+        second.wait();
+        assert_eq!(first.join().unwrap().unwrap().state, State::OnDisk);
+    });
+}
+
+#[test]
+fn files_that_changed_since_they_came_are_not_loaded() {
+    let home = Home::new();
+    home.card(&format!("[[sources]]\nkind = \"folder\"\npath = {:?}\n", fixture("bert")));
+    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    let catalog = home.catalog();
+    catalog.load(&name("small")).unwrap();
+    assert_eq!(catalog.verify(&name("small")).unwrap().files, 3);
+    let weights = home.places.pulled.join("small/model.safetensors");
+    let mut bytes = fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    for error in [catalog.load(&name("small")).err().unwrap(), catalog.verify(&name("small")).err().unwrap()]
+    {
+        assert_eq!(error.code(), "model.changed");
+        assert!(error.to_string().contains("simile models remove small"), "{error}");
+    }
+}
+
+#[test]
+fn an_added_model_is_verified_only_where_its_samples_ran() {
+    let home = Home::new();
+    let mine = home.dir.path().join("mine");
+    copy(&fixture("bert"), &mine);
+    fs::write(mine.join("optimizer.pt"), "not the model's").unwrap();
+    let catalog = home.catalog();
+    let understood = catalog.add(&mine, &name("mine"), false).unwrap();
+    assert_eq!((understood.entry.origin, understood.max_tokens), (Origin::Pulled, Some(24)));
+    assert!(!home.places.pulled.join("mine/optimizer.pt").exists());
+    assert_eq!(catalog.add(&mine, &name("mine"), false).err().unwrap().code(), "encoder.exists");
+    let plain = catalog.verify(&name("mine")).unwrap();
+    assert_eq!((plain.verified, plain.samples), (false, 0));
+    assert!(plain.files >= 3 && !entry(&catalog, "mine").verified);
+
+    let vector = catalog.load(&name("mine")).unwrap().encode_texts(&["red car"], Role::Passage).unwrap();
+    let starts = vector[0].vector.as_slice()[..4].to_vec();
+    let card = |starts: &[f32]| {
+        format!(
+            "name = \"sampled\"\ntitle = \"S\"\nmodality = \"text\"\narchitecture = \"bert\"\ndim = 32\n\
+             pooling = \"mean\"\n[[parity]]\ntext = \"red car\"\nstarts = {starts:?}\n"
+        )
+    };
+    fs::write(mine.join("card.toml"), card(&starts)).unwrap();
+    catalog.add(&mine, &name("sampled"), true).unwrap();
+    assert!(!entry(&catalog, "sampled").verified);
+    assert!(catalog.verify(&name("sampled")).unwrap().verified && entry(&catalog, "sampled").verified);
+    // Other weights under the same name are not verified any more.
+    fs::copy(fixture("bert").join("model.safetensors"), mine.join("model.safetensors")).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    fs::File::options()
+        .write(true)
+        .open(mine.join("model.safetensors"))
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
+    assert!(!entry(&catalog, "sampled").verified);
+    fs::write(mine.join("card.toml"), card(&[9.0])).unwrap();
+    assert_eq!(catalog.verify(&name("sampled")).err().unwrap().code(), "encoder.parity");
+
+    let used = catalog.remove(&name("mine"), vec!["faq".to_owned()], false).err().unwrap();
+    assert_eq!(used.code(), "encoder.in_use");
+    catalog.remove(&name("mine"), vec!["faq".to_owned()], true).unwrap();
+    catalog.remove(&name("sampled"), Vec::new(), false).unwrap();
+    assert!(mine.join("model.safetensors").is_file(), "of a linked folder only the link goes");
+    copy(&fixture("bert"), &home.root().join("yours"));
+    assert_eq!(
+        catalog.remove(&name("yours"), Vec::new(), true).err().unwrap().code(),
+        "encoder.not_removable"
+    );
+    assert_eq!(catalog.remove(&name("nothing"), Vec::new(), true).err().unwrap().code(), "encoder.unknown");
+}
+
+#[test]
 fn offline_closes_the_hub_only() {
     let server = HubServer::start(REPO, &fixture("bert"));
     let mut home = Home::new();

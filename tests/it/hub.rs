@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 pub enum Fault {
     /// Sends so many bytes of the body, then closes; once.
     CutOnce(usize),
+    /// The same, each time.
+    Short(usize),
     /// Sends so many bytes of the body, then nothing.
     Stall(usize),
     /// Accepts, and never answers.
@@ -145,6 +147,7 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
             inner.faults.lock().unwrap().remove(&file);
             let _ = stream.write_all(&rest[..n]);
         }
+        Some(Fault::Short(n)) => drop(stream.write_all(&rest[..n.min(rest.len())])),
         Some(Fault::Stall(n)) => {
             let _ = stream.write_all(&rest[..n.min(rest.len())]);
             let _ = stream.flush();

@@ -19,6 +19,7 @@ mod interrupt;
 mod journey;
 mod keep;
 mod limits;
+mod models;
 mod operator;
 mod paths;
 mod photo;

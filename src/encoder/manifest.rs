@@ -1,0 +1,86 @@
+//! What lies in a folder under the data folder's `models/`: written down when it came, compared ever after.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{self, SourceError};
+use super::{Digests, EncoderError};
+use crate::types::EncoderName;
+
+const FILE: &str = "manifest.json";
+
+/// Every file with its size and hash, and where all came from.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    name: String,
+    source: String,
+    /// The hub's commit, where it told one.
+    commit: Option<String>,
+    pulled: String,
+    files: BTreeMap<String, FileOf>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FileOf {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// Hashes what lies in `folder` now, and writes the manifest there.
+    pub fn write(
+        name: &EncoderName,
+        source: String,
+        commit: Option<String>,
+        folder: &Path,
+    ) -> Result<(), SourceError> {
+        let pulled = jiff::Timestamp::now().to_string();
+        let manifest = Self { name: name.to_string(), source, commit, pulled, files: inventory(folder)? };
+        let text = serde_json::to_vec_pretty(&manifest).expect("plain data has a JSON form");
+        let path = folder.join(FILE);
+        source::write(text.as_slice(), &path, |e| SourceError::io(&path, e), |_| ())
+    }
+
+    /// Compares every file that is written down with what lies there; a folder without a manifest was put there by
+    /// hand. Returns how many were compared.
+    ///
+    /// # Errors
+    /// `Changed` for the first that differs, `Unreadable`.
+    pub fn check(name: &EncoderName, folder: &Path, digests: &Digests) -> Result<usize, EncoderError> {
+        let path = folder.join(FILE);
+        if !path.is_file() {
+            return Ok(0);
+        }
+        let changed = |file: &Path| EncoderError::Changed { file: file.to_owned(), name: name.clone() };
+        let unreadable = |file: &Path| {
+            let file = file.to_owned();
+            move |source| EncoderError::Unreadable { file, source }
+        };
+        let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(|_| changed(&path))?;
+        for (file, noted) in &manifest.files {
+            let path = folder.join(file);
+            if digests.sha256(&path).map_err(unreadable(&path))? != noted.sha256 {
+                return Err(changed(&path));
+            }
+        }
+        Ok(manifest.files.len())
+    }
+}
+
+fn inventory(folder: &Path) -> Result<BTreeMap<String, FileOf>, SourceError> {
+    let mut files = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.map_err(|e| SourceError::io(folder, e.into()))?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let path = entry.path();
+        let bytes = entry.metadata().map_err(|e| SourceError::io(path, e.into()))?.len();
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+        files.insert(name, FileOf { bytes, sha256: source::sha256(path)? });
+    }
+    Ok(files)
+}
