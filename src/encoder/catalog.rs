@@ -239,7 +239,7 @@ impl Catalog {
         self.pull_with(&Puller::new(&self.places), name, progress)
     }
 
-    /// The best on disk; else the best whose source answers within seconds; else the one that needs no file.
+    /// The best published one on disk; else the best whose source answers within seconds; else a starter.
     ///
     /// # Errors
     /// `NoneFits`, which says exactly what to do; `Pull` for a full disk.
@@ -250,7 +250,7 @@ impl Catalog {
         progress: &dyn Fn(Progress),
     ) -> Result<Entry, EncoderError> {
         let best = self.best(modality, language);
-        if let Some(entry) = best.clone().filter(|entry| entry.path.is_some()) {
+        if let Some(entry) = best.clone().filter(|entry| !entry.starter) {
             return Ok(entry);
         }
         let puller = Puller::new(&self.places);
@@ -268,7 +268,7 @@ impl Catalog {
             Some(Language::Mixed) => self.best(modality, Some(Language::Zh)),
             _ => None,
         };
-        if let Some(entry) = some.filter(|entry| entry.path.is_some()).or(best) {
+        if let Some(entry) = some.filter(|entry| !entry.starter).or(best) {
             return Ok(entry);
         }
         let mut error = self.none_fits(modality, language);

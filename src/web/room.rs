@@ -1,5 +1,6 @@
 //! Whether there is room for what is about to be sent: asked of the request's head, before its body is read.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,13 @@ use super::problem::Problem;
 use super::{App, extract, format};
 use crate::store;
 
-/// How long a measure of the data folder holds; what comes meanwhile is added to it.
-const HOLDS: Duration = Duration::from_secs(30);
+/// A measure of the data folder holds this many times as long as it took, within these bounds: measuring stays cheap,
+/// and what is written beside the bodies (vectors, thumbnails, the database) is seen soon.
+const HOLDS_TIMES: u32 = 50;
+const HOLDS_LEAST: Duration = Duration::from_millis(200);
+const HOLDS_MOST: Duration = Duration::from_secs(30);
 
-/// What is known of the data folder's size.
+/// What is known of the data folder's size: bytes, and until when that counts.
 #[derive(Default)]
 pub struct Measured(Mutex<Option<(Instant, u64)>>);
 
@@ -49,12 +53,12 @@ impl App {
         }
         let Some(most) = limits.data_bytes else { return Ok(()) };
         let mut measured = self.0.measured.0.lock().expect("no holder of this lock panics");
-        let (at, used) = match *measured {
-            Some((at, used)) if at.elapsed() < HOLDS => (at, used),
-            _ => (Instant::now(), store::used_bytes(data)),
+        let (until, used) = match *measured {
+            Some((until, used)) if Instant::now() < until => (until, used),
+            _ => measure(data),
         };
         if used.saturating_add(coming) > most {
-            *measured = Some((at, used));
+            *measured = Some((until, used));
             let detail = format!(
                 "the data folder has {} of the {} allowed; delete something, or index a folder in place",
                 format::size(used),
@@ -62,9 +66,17 @@ impl App {
             );
             return Err(full("disk.quota", detail));
         }
-        *measured = Some((at, used + coming));
+        // What comes meanwhile is added.
+        *measured = Some((until, used + coming));
         Ok(())
     }
+}
+
+fn measure(data: &Path) -> (Instant, u64) {
+    let start = Instant::now();
+    let used = store::used_bytes(data);
+    let end = Instant::now();
+    (end + ((end - start) * HOLDS_TIMES).clamp(HOLDS_LEAST, HOLDS_MOST), used)
 }
 
 fn full(code: &str, detail: String) -> Problem {
