@@ -188,7 +188,7 @@ fn a_flipped_byte_in_the_cache_is_told_and_never_a_wrong_hit() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
             std::fs::write(&path, flipped).unwrap();
-            assert_eq!(open(&home).check_caches().damaged, [path.clone()], "byte {at}");
+            assert_eq!(open(&home).check_caches().damaged, std::slice::from_ref(&path), "byte {at}");
             assert_eq!(collection.thumbnail(&key).unwrap(), picture, "byte {at}");
             std::fs::write(&path, &bytes).unwrap();
         }
