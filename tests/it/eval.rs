@@ -81,7 +81,11 @@ fn pairs_read_together_are_told_by_a_read_out_fitted_on_the_other_half() {
     let words = ["red", "blue", "car", "password", "reset", "where", "how", "please"];
     let line = |i: usize| {
         let (a, b) = (words[i % 8], words[(i / 8 + i) % 8]);
-        if i.is_multiple_of(2) { format!("1\t{a} {b}\t{b} {a}\n") } else { format!("0\t{a} car\tunknown tab {b}\n") }
+        if i.is_multiple_of(2) {
+            format!("1\t{a} {b}\t{b} {a}\n")
+        } else {
+            format!("0\t{a} car\tunknown tab {b}\n")
+        }
     };
     let text: String = (0..200).map(line).collect();
     let file = home.put("pairs.tsv", format!("label\ta\tb\n{text}").as_bytes());
