@@ -19,6 +19,10 @@ SOURCES := $(if $(PHOTOS)$(FAQ),\
   $(if $(PHOTOS),--index "photos=$(PHOTOS)") $(if $(FAQ),--index "faq=$(FAQ)"),\
   --index photos=samples/photos --index faq-en=samples/faq-en.csv --index faq-zh=samples/faq-zh.csv)
 
+# What a plain `cargo build` leaves out: HEIC wants Debian's libheif-dev (scripts/install-tools). FEATURES= builds without.
+FEATURES ?= heic
+CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
+
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
@@ -32,16 +36,16 @@ run: build ## build, serve on 127.0.0.1:8080, index the samples (or PHOTOS=, FAQ
 	@exec $(SIMILE) serve --port $(PORT) $(if $(MODELS),--models "$(MODELS)") $(SOURCES)
 
 build: tools ## build the program (release)
-	@cargo build --release --locked
+	@cargo build --release --locked $(CARGO_FEATURES)
 
 test: test-tools ## check format, lint, run every test
 	cargo fmt --all --check
-	cargo clippy --release --workspace --all-targets --locked -- -D warnings
-	cargo nextest run --release --workspace --locked
+	cargo clippy --release --workspace --all-targets --locked $(CARGO_FEATURES) -- -D warnings
+	cargo nextest run --release --workspace --locked $(CARGO_FEATURES)
 	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; else echo 'cargo-deny is not installed: make deny installs it'; fi
 
 parity: tools ## compare encoders with their originals on real weights
-	cargo test --release --locked --test parity -- --nocapture --test-threads 1
+	cargo test --release --locked $(CARGO_FEATURES) --test parity -- --nocapture --test-threads 1
 
 bench: build ## print the figures of docs/benchmarks.md
 	$(SIMILE) bench
@@ -75,7 +79,7 @@ fmt: ## format the code
 	cargo fmt --all
 
 lint: tools ## lint, warnings denied
-	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	cargo clippy --release --workspace --all-targets --locked $(CARGO_FEATURES) -- -D warnings
 
 tools: ## install what the build needs
 	@scripts/install-tools build

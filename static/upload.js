@@ -2,7 +2,7 @@
 import { ask, say } from "./app.js";
 
 const IN_FLIGHT = 4;
-const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?)$/i;
+const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|hei[cf]s?|hif)$/i;
 const TABLE = /\.(csv|tsv|jsonl)$/i;
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);

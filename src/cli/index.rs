@@ -8,6 +8,7 @@ use super::{CliError, Global, exit, output, remote};
 use crate::index::Recipe;
 use crate::ingest::{self, Done, Report, Request};
 use crate::library::{Library, LibraryError, Tracker};
+use crate::photo;
 use crate::store::{Access, StoreError};
 use crate::types::{CollectionName, EncoderName};
 
@@ -134,7 +135,8 @@ fn report(global: &Global, report: &Report) {
 /// What to do about files of a kind that is known and not read.
 fn cure(kind: &str) -> &'static str {
     match kind {
-        "heic" => "save them as JPEG, or set the camera to \"most compatible\"",
+        "heic" if photo::READS_HEIC => "AVIF is not read; save them as JPEG",
+        "heic" => "this simile was built without HEIC (make run builds it in); or save them as JPEG",
         "raw" => "export them as JPEG from the program that develops them",
         _ => "only still pictures are indexed; save the frames you want as JPEG",
     }

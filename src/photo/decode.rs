@@ -8,6 +8,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 use super::sniff::foreign;
+#[cfg(feature = "heic")]
+use super::heic;
 use super::{Format, Limits, PhotoError, header, jpeg, tiff};
 
 /// A decoded picture: upright as EXIF says, alpha laid on white, 8-bit RGB.
@@ -27,6 +29,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, PhotoError> {
     // Decoders are not ours: one that panics on a hostile file must not take the process along.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
         Format::Jpeg => jpeg::decode(bytes, limits),
+        #[cfg(feature = "heic")]
+        Format::Heic => heic::decode(bytes, limits).map(|pixels| (pixels, Orientation::NoTransforms)),
         _ => decode_other(bytes, format, limits),
     }));
     let (pixels, orientation) =
@@ -61,7 +65,10 @@ fn decode_other(
     header::check(bytes, format, limits)?;
     let palette = if format == Format::Tiff { tiff::as_grey(bytes) } else { None };
     let bytes = palette.as_deref().unwrap_or(bytes);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format(format));
+    let Some(kind) = image_format(format) else {
+        return Err(PhotoError::Unsupported { what: format!("a {format} picture"), cure: "save it as JPEG" });
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), kind);
     reader.limits(allowed(limits.allowance(0, 0)));
     let mut decoder = reader.into_decoder().map_err(fault)?;
     let (width, height) = decoder.dimensions();
@@ -92,15 +99,17 @@ fn allowed(bytes: u64) -> image::Limits {
     limits
 }
 
-fn image_format(format: Format) -> ImageFormat {
-    match format {
+/// `None`: image itself does not read it.
+fn image_format(format: Format) -> Option<ImageFormat> {
+    Some(match format {
         Format::Jpeg => ImageFormat::Jpeg,
         Format::Png => ImageFormat::Png,
         Format::WebP => ImageFormat::WebP,
         Format::Gif => ImageFormat::Gif,
         Format::Bmp => ImageFormat::Bmp,
         Format::Tiff => ImageFormat::Tiff,
-    }
+        Format::Heic => return None,
+    })
 }
 
 fn fault_of(error: ImageError, format: Format) -> PhotoError {

@@ -5,6 +5,8 @@ mod augment_folder;
 mod decode;
 mod error;
 mod header;
+#[cfg(feature = "heic")]
+mod heic;
 mod jpeg;
 mod limits;
 mod preprocess;
@@ -18,5 +20,5 @@ pub use decode::{Photo, decode};
 pub use error::PhotoError;
 pub use limits::Limits;
 pub use preprocess::{Crop, Filter, Preprocess};
-pub use sniff::{Class, Format, classify};
+pub use sniff::{Class, Format, READS_HEIC, classify};
 pub use thumbnail::{display, thumbnail};

@@ -11,7 +11,12 @@ pub enum Format {
     Gif,
     Bmp,
     Tiff,
+    /// HEIC and HEIF; read by the feature `heic`.
+    Heic,
 }
+
+/// Whether this program reads HEIC.
+pub const READS_HEIC: bool = cfg!(feature = "heic");
 
 impl Format {
     pub fn name(self) -> &'static str {
@@ -22,6 +27,7 @@ impl Format {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
+            Self::Heic => "HEIC",
         }
     }
 
@@ -33,6 +39,7 @@ impl Format {
             Self::Gif => "image/gif",
             Self::Bmp => "image/bmp",
             Self::Tiff => "image/tiff",
+            Self::Heic => "image/heic",
         }
     }
 
@@ -47,6 +54,9 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
             [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(Self::Tiff),
             [b'I', b'I', 43, 0, ..] | [b'M', b'M', 0, 43, ..] => Some(Self::Tiff), // BigTIFF
+            [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] if READS_HEIC => {
+                is_heic(brand.get(..4)?).then_some(Self::Heic)
+            }
             _ => bmp().then_some(Self::Bmp),
         }
     }
@@ -67,7 +77,7 @@ fn is_bmp_header(size: &[u8]) -> bool {
 pub enum Class {
     /// To be decoded; rejected if that fails.
     Picture,
-    /// HEIC, HEIF or AVIF: known and not read.
+    /// AVIF, and HEIC or HEIF where these are not read.
     Heic,
     /// A camera's raw file: known and not read.
     Raw,
@@ -94,7 +104,8 @@ impl Class {
 }
 
 const PICTURE: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff"];
-const HEIC: &[&str] = &["heic", "heif", "hif", "heics", "heifs", "avif", "avifs"];
+const HEIC: &[&str] = &["heic", "heif", "hif", "heics", "heifs"];
+const AVIF: &[&str] = &["avif", "avifs"];
 const RAW: &[&str] = &[
     "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef",
     "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f",
@@ -120,7 +131,8 @@ pub fn classify(file_name: &str, head: &[u8]) -> Class {
     match foreign(head) {
         Some((class, _)) => class,
         None if is(PICTURE) => Class::Picture,
-        None if is(HEIC) => Class::Heic,
+        None if is(HEIC) && READS_HEIC => Class::Picture,
+        None if is(HEIC) || is(AVIF) => Class::Heic,
         None if is(VIDEO) => Class::Video,
         None => Class::Other,
     }
@@ -144,13 +156,18 @@ pub(super) fn foreign(head: &[u8]) -> Option<(Class, &'static str)> {
     }
 }
 
+fn is_heic(brand: &[u8]) -> bool {
+    matches!(
+        brand,
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"mif2" | b"msf1"
+    )
+}
+
 /// The brand of an ISO media file, `ftyp....`.
 fn brand_of(brand: &[u8]) -> (Class, &'static str) {
     match brand {
         b"avif" | b"avis" => (Class::Heic, "an AVIF picture"),
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"mif2" | b"msf1" => {
-            (Class::Heic, "a HEIC picture")
-        }
+        heic if is_heic(heic) => (Class::Heic, "a HEIC picture"),
         b"crx " => (Class::Raw, "a RAW photo"),
         _ => (Class::Video, "a film"),
     }
@@ -166,7 +183,9 @@ mod tests {
         assert_eq!(classify("holiday.txt", &jpeg), Class::Picture);
         assert_eq!(classify("no ending", &jpeg), Class::Picture);
         assert_eq!(classify("film.mp4", &jpeg), Class::Picture);
-        assert_eq!(classify("photo.JPG", b"\0\0\0\x18ftypheic\0\0\0\0"), Class::Heic);
+        let heic = if READS_HEIC { Class::Picture } else { Class::Heic };
+        assert_eq!(classify("photo.JPG", b"\0\0\0\x18ftypheic\0\0\0\0"), heic);
+        assert_eq!(classify("photo.JPG", b"\0\0\0\x18ftypavif\0\0\0\0"), Class::Heic);
         assert_eq!(classify("photo.jpg", b"\0\0\0\x18ftypisom\0\0\0\0"), Class::Video);
         assert_eq!(classify("a.png", b"hello"), Class::Picture, "to be rejected when it is read");
         assert_eq!(classify("a.jpg", b""), Class::Picture);
@@ -189,6 +208,6 @@ mod tests {
             assert_eq!(classify(name, head), Class::Other, "{name}");
         }
         assert_eq!(classify("clip.mkv", b""), Class::Video);
-        assert_eq!(classify("a.heic", b""), Class::Heic);
+        assert_eq!(classify("a.heic", b""), if READS_HEIC { Class::Picture } else { Class::Heic });
     }
 }

@@ -116,6 +116,7 @@ texts! {
     create = "Create" | "创建";
     add_photos_title = "Add photos" | "添加照片";
     add_faq_title = "Add questions and answers" | "添加问答";
+    add_photos_line_heic = "JPEG, HEIC, PNG, WebP, GIF, BMP and TIFF. Sub-folders are included; other files are left out." | "支持 JPEG、HEIC、PNG、WebP、GIF、BMP 和 TIFF。包含子文件夹；其他文件会被略过。";
     add_photos_line = "JPEG, PNG, WebP, GIF, BMP and TIFF. Sub-folders are included; other files are left out." | "支持 JPEG、PNG、WebP、GIF、BMP 和 TIFF。包含子文件夹；其他文件会被略过。";
     add_faq_line = "A CSV or JSONL file with the columns question and answer; id, language, tags and wordings are optional. Adding the same file again replaces its entries." | "CSV 或 JSONL 文件，含“问题”和“答案”两列；编号、语言、标签和相似问可选。再次添加同名文件会替换其中的条目。";
     add_captions_line = "A CSV among them with the columns photo and caption (also tags, date) gives the photos their words." | "其中若有带“照片”“说明”列（还可有标签、日期）的 CSV，照片即得到文字说明。";

@@ -10,6 +10,7 @@ mod elsewhere;
 mod encoder;
 mod eval;
 mod handover;
+mod heic;
 mod home;
 mod hostile;
 mod hub;

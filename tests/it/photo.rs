@@ -140,12 +140,12 @@ fn what_is_no_picture_says_so() {
     assert_eq!(code(b""), "photo.empty");
     assert_eq!(code(b"just words, named photo.jpg"), "photo.not_a_picture");
     assert_eq!(code(&[0; 100]), "photo.not_a_picture");
-    assert_eq!(code(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), "photo.unsupported");
+    assert_eq!(code(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif"), "photo.unsupported");
     assert_eq!(code(b"\0\0\0\x18ftypisom\0\0\0\0"), "photo.unsupported");
-    let heic = decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", &Limits::default()).unwrap_err();
+    let heic = decode(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", &Limits::default()).unwrap_err();
     assert_eq!(heic.fault(), Fault::Unsupported);
     assert!(heic.to_string().contains("export it as JPEG"), "{heic}");
-    assert_eq!(classify("IMG_1.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0"), Class::Heic);
+    assert_eq!(classify("IMG_1.AVIF", b"\0\0\0\x18ftypavif\0\0\0\0"), Class::Heic);
 }
 
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {

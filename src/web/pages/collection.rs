@@ -228,6 +228,10 @@ impl CollectionView {
         collections::kind(self.kind, l)
     }
 
+    pub fn reads_heic(&self) -> bool {
+        crate::photo::READS_HEIC
+    }
+
     pub fn add_title(&self, l: Lang) -> &'static str {
         if self.is_photos { l.add_photos_title() } else { l.add_faq_title() }
     }
