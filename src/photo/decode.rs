@@ -7,9 +7,9 @@ use image::error::LimitErrorKind;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
-use super::sniff::foreign;
 #[cfg(feature = "heic")]
 use super::heic;
+use super::sniff::foreign;
 use super::{Format, Limits, PhotoError, header, jpeg, tiff};
 
 /// A decoded picture: upright as EXIF says, alpha laid on white, 8-bit RGB.

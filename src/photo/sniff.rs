@@ -157,10 +157,7 @@ pub(super) fn foreign(head: &[u8]) -> Option<(Class, &'static str)> {
 }
 
 fn is_heic(brand: &[u8]) -> bool {
-    matches!(
-        brand,
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"mif2" | b"msf1"
-    )
+    matches!(brand, b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"mif2" | b"msf1")
 }
 
 /// The brand of an ISO media file, `ftyp....`.

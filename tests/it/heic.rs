@@ -56,7 +56,10 @@ fn a_heic_that_is_cut_huge_or_spoilt_is_an_error_of_the_item() {
     let whole = bytes("plain.heic");
     for end in (12..whole.len()).step_by(37).chain([whole.len() - 1]) {
         let code = decode(&whole[..end], &Limits::default()).map(drop).unwrap_err().code();
-        assert!(matches!(code, "photo.truncated" | "photo.damaged" | "photo.unsupported"), "cut at {end}: {code}");
+        assert!(
+            matches!(code, "photo.truncated" | "photo.damaged" | "photo.unsupported"),
+            "cut at {end}: {code}"
+        );
     }
     // The size that the header claims is judged before anything is decoded.
     let small = Limits { pixels: 1000, ..Limits::default() };
