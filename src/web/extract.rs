@@ -72,6 +72,11 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
 
 /// Reads JSON strictly; the problem names the field at fault with its path, as `filter.tagz`.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take a list for a structure's fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let detail = "the body is a list; send an object with named fields";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "request.json", detail));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| at_fault(&e))?;
     reader.end().map_err(|e| malformed(&e))?;
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(problem(r#"{"k":1,"filter":{"tagz":[]}}"#), at("filter.unknown_field", "filter.tagz"));
         assert_eq!(problem(r#"{"k":1,"filter":{"tags":[3]}}"#), at("request.field", "filter.tags[0]"));
         assert_eq!(problem(r#"{"k":-1}"#), at("request.field", "k"));
+        assert_eq!(problem(" [1, {}]"), ("request.json".to_owned(), None), "fields have names");
         assert_eq!(problem(r#"{"k":1,"`, expected`":2}"#).0, "request.unknown_field");
         assert_eq!(problem("{}").0, "request.field");
         for broken in ["", "{", "nonsense", r#"{"k":1} x"#, r#"{"k":NaN}"#] {
