@@ -52,7 +52,10 @@ SKIPPED = 'BACKGROUND_Google'     # mixed pictures, no class
 def read_set(data, part):
     """Yields (uint8 picture [SIDE, SIDE, 3], class name) of one set of mosaics."""
     tars = {}
-    with open(os.path.join(data, part + '.tsv')) as table:
+    listed = os.path.join(data, part + '.tsv')
+    if not os.path.isfile(listed):
+        raise SystemExit(f'{listed} is absent: --data wants the folder of mosaics that holds it')
+    with open(listed) as table:
         rows = list(csv.DictReader(table, delimiter='\t'))
     for row in rows:
         if row['class'] == SKIPPED:
@@ -214,10 +217,17 @@ class Run:
     def resume(self):
         if not os.path.exists(self.path):
             return
-        kept = torch.load(self.path, map_location='cpu')
-        if kept['classes'] != self.master.head.out_features:
-            raise SystemExit(f'{self.path} was made with {kept["classes"]} classes; remove it or choose another --out')
-        self.master.load_state_dict(kept['master'])
+        try:
+            kept = torch.load(self.path, map_location='cpu')
+            classes = kept['classes']
+        except Exception as e:
+            raise SystemExit(f'{self.path} is no checkpoint of this program ({e}); remove it or choose another --out')
+        if classes != self.master.head.out_features:
+            raise SystemExit(f'{self.path} was made with {classes} classes; remove it or choose another --out')
+        try:
+            self.master.load_state_dict(kept['master'])
+        except (KeyError, RuntimeError):
+            raise SystemExit(f'{self.path} is of another architecture; remove it or choose another --out')
         self.optimiser.load_state_dict(kept['optimiser'])
         self.average = kept['average']
         self.step, self.seen, self.first_progress = kept['step'], kept['seen'], kept['progress']
