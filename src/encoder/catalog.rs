@@ -366,7 +366,9 @@ impl Catalog {
         setting: PrecisionSetting,
     ) -> Result<Encoder, EncoderError> {
         let before = self.digests.known().len();
-        if described.folder.starts_with(&self.places.pulled) {
+        // A user's folder may hold another program's file of that name.
+        let ours = || self.places.own.iter().any(|own| described.folder.starts_with(own));
+        if described.folder.starts_with(&self.places.pulled) || ours() {
             Manifest::check(&described.spec.name, &described.folder, &self.digests)?;
         }
         let encoder = Encoder::open_in(&described.spec, &self.digests, setting)?;

@@ -39,7 +39,7 @@ pub enum EncoderError {
     )]
     TensorFlow { folder: PathBuf, command: String },
     #[error(
-        "{}: is not what once came there: its sha256 is not the one written down; get it anew with: simile models remove {name} --force, then simile models pull {name}",
+        "{}: is not what once came there: its sha256 is not the one written down; get it anew with: simile models remove {name} --force, then simile models pull {name}; or, if it came with simile, put simile's own file back",
         .file.display()
     )]
     Changed { file: PathBuf, name: EncoderName },

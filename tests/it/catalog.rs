@@ -607,6 +607,34 @@ fn files_that_changed_since_they_came_are_not_loaded() {
 }
 
 #[test]
+fn the_starter_in_the_box_is_what_was_shipped() {
+    let mut home = Home::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/resnet50-starter");
+    home.places.own = vec![shipped.parent().unwrap().to_owned()];
+    let starter = home.catalog().load(&name("resnet50-starter")).unwrap();
+    assert_eq!(starter.dim().get(), 2048);
+    home.places.own = vec![home.dir.path().join("own")];
+    let copied = home.places.own[0].join("resnet50-starter");
+    copy(&shipped, &copied);
+    let weights = copied.join("model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    for (bytes, code) in [
+        (
+            {
+                let mut b = whole.clone();
+                *b.last_mut().unwrap() ^= 1;
+                b
+            },
+            "model.changed",
+        ),
+        (whole[..whole.len() / 2].to_vec(), "model.damaged"),
+    ] {
+        fs::write(&weights, bytes).unwrap();
+        assert_eq!(home.catalog().load(&name("resnet50-starter")).err().unwrap().code(), code);
+    }
+}
+
+#[test]
 fn an_added_model_is_verified_only_where_its_samples_ran() {
     let home = Home::new();
     let mine = home.dir.path().join("mine");
