@@ -30,10 +30,13 @@ pub(super) fn open_writer(path: &Path, io: &Io) -> Result<Connection, StoreError
     conn.pragma_update(None, "journal_mode", "WAL").map_err(|e| naming(path, e))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    for number in found..KNOWN {
+    if found < KNOWN {
+        // In one transaction: a reader beside a new folder sees no format in between.
         let tx = conn.transaction()?;
-        tx.execute_batch(MIGRATIONS[number as usize])?;
-        tx.pragma_update(None, "user_version", number + 1)?;
+        for migration in &MIGRATIONS[found as usize..] {
+            tx.execute_batch(migration)?;
+        }
+        tx.pragma_update(None, "user_version", KNOWN)?;
         io.commit(tx)?;
     }
     Ok(conn)
