@@ -40,7 +40,7 @@ from safetensors.torch import load_file, save_file
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE = 56                    # every training picture is stored at this size
 STAGES = ((0.7, 40), (0.88, 48), (1.0, 64))   # (until this share of the run, pixels)
-BATCH, PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 96, 0.2, 0.9, 5e-5, 0.1
+BATCH, PEAK_LR, SECOND_PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 96, 0.2, 0.12, 0.9, 5e-5, 0.1
 PAIRS_EVERY, PAIR_WEIGHT, TEMPERATURE = 2, 1.5, 0.07
 KIN = 4                      # photos of one class in a paired batch: near ones to tell apart
 EMA_EVERY, EMA_KEEP, LOG_EVERY = 8, 0.98, 50
@@ -207,35 +207,52 @@ class Run:
             lr=0.0, momentum=MOMENTUM, nesterov=True, fused=True)
         self.average = [p.detach().clone() for p in self.params]
         self.lock, self.step, self.seen, self.first_progress = threading.Lock(), 0, 0, 0.0
-        self.path = os.path.join(options.out, 'checkpoint.pt')
-        self.resume()
+        self.path, self.warm_from, self.peak = os.path.join(options.out, 'checkpoint.pt'), 0, PEAK_LR
+        if options.start and not os.path.exists(self.path):
+            self.start_from(options.start)
+        else:
+            self.resume()
         self.started = self.saved = time.time()
         left = (1 - self.first_progress) * options.hours * 3600
         self.length = options.until - self.started if options.until else left
         self.sums, self.logged, self.stopped = np.zeros(5), time.time(), False
 
-    def resume(self):
-        if not os.path.exists(self.path):
-            return
+    def load(self, path):
         try:
-            kept = torch.load(self.path, map_location='cpu')
+            kept = torch.load(path, map_location='cpu')
             classes = kept['classes']
         except Exception as e:
-            raise SystemExit(f'{self.path} is no checkpoint of this program ({e}); remove it or choose another --out')
+            raise SystemExit(f'{path} is no checkpoint of this program ({e}); remove it or choose another --out')
         if classes != self.master.head.out_features:
-            raise SystemExit(f'{self.path} was made with {classes} classes; remove it or choose another --out')
+            raise SystemExit(f'{path} was made with {classes} classes; remove it or choose another --out')
         try:
             self.master.load_state_dict(kept['master'])
         except (KeyError, RuntimeError):
-            raise SystemExit(f'{self.path} is of another architecture; remove it or choose another --out')
-        self.optimiser.load_state_dict(kept['optimiser'])
+            raise SystemExit(f'{path} is of another architecture; remove it or choose another --out')
         self.average = kept['average']
-        self.step, self.seen, self.first_progress = kept['step'], kept['seen'], kept['progress']
+        self.step, self.seen = kept['step'], kept['seen']
+        return kept
+
+    def resume(self):
+        if os.path.exists(self.path):
+            kept = self.load(self.path)
+            self.optimiser.load_state_dict(kept['optimiser'])
+            self.first_progress, self.warm_from = kept['progress'], kept.get('warm_from', 0)
+            self.peak = kept.get('peak', PEAK_LR)
+
+    def start_from(self, path):
+        """A second run: the first one's averaged weights, a new schedule from a lower rate."""
+        self.load(path)
+        self.warm_from, self.peak = self.step, SECOND_PEAK_LR
+        with torch.no_grad():
+            for mine, kept in zip(self.params, self.average):
+                mine.copy_(kept)
 
     def save(self):
         kept = {'master': self.master.state_dict(), 'optimiser': self.optimiser.state_dict(),
                 'average': self.average, 'step': self.step, 'seen': self.seen,
-                'progress': self.progress(), 'classes': self.master.head.out_features}
+                'progress': self.progress(), 'classes': self.master.head.out_features,
+                'warm_from': self.warm_from, 'peak': self.peak}
         torch.save(kept, self.path + '.part')
         os.replace(self.path + '.part', self.path)
         self.saved = time.time()
@@ -247,8 +264,8 @@ class Run:
         return min(1.0, self.first_progress + (1 - self.first_progress) * spent)
 
     def rate(self, progress):
-        warm = min(1.0, self.step / 300)
-        return PEAK_LR * warm * 0.5 * (1 + math.cos(math.pi * progress))
+        warm = min(1.0, (self.step - self.warm_from) / 300)
+        return self.peak * warm * 0.5 * (1 + math.cos(math.pi * progress))
 
     def take(self):
         """The next step's number, picture numbers and whether it shows pairs."""
@@ -546,6 +563,7 @@ def arguments():
     sub = commands.add_parser('train')
     sub.add_argument('--data', required=True)
     sub.add_argument('--out', required=True)
+    sub.add_argument('--from', dest='start', help='checkpoint.pt of an earlier run whose weights this one starts from')
     sub.add_argument('--cache', help='folder of the decoded pictures (1 GB); default: --out')
     sub.add_argument('--hours', type=float, default=1.7)
     sub.add_argument('--until', type=clock, help='end at HH:MM today instead of after --hours')

@@ -40,14 +40,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     if global.json {
         output::json(&report);
     } else {
-        for reject in &report.rejected {
-            tell!(
-                "rejected {}: {} [{}]",
-                output::one_line(&reject.path),
-                output::plain(&reject.reason),
-                reject.code
-            );
-        }
+        report.rejected.iter().for_each(|reject| output::reject(&reject.path, &reject.reason, &reject.code));
         say!(
             "{} copies of {} photos, {} skipped, {} rejected",
             report.written,

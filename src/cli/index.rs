@@ -1,13 +1,12 @@
 //! `simile index`: here, or handed to the server that holds the data folder; the same report and exit code either way.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::progress::Bar;
-use super::{CliError, Global, exit, output, remote};
+use super::{CliError, Global, exit, output, remote, stop};
 use crate::index::Recipe;
 use crate::ingest::{self, Done, Report, Request};
-use crate::library::{Library, LibraryError, Tracker};
+use crate::library::{Library, LibraryError};
 use crate::photo;
 use crate::store::{Access, StoreError};
 use crate::types::{CollectionName, EncoderName};
@@ -67,16 +66,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         captions: args.captions.map(|path| std::path::absolute(&path).unwrap_or(path)),
         caption_encoder: args.caption_encoder,
     };
-    let tracker = Arc::new(Tracker::default());
-    let stop = tracker.clone();
-    // A second handler in one process is the only way for this to fail.
-    let _ = ctrlc::set_handler(move || {
-        if stop.cancelled() {
-            // Asked twice: not even the end of a batch or a download is waited for. Nothing committed is lost.
-            std::process::exit(exit::STOPPED.into());
-        }
-        stop.cancel();
-    });
+    let tracker = stop::tracker();
     let done = match Library::open(global.config()?, Access::Write) {
         Ok(library) => {
             let bar = Bar::start(&tracker, !global.json);
@@ -106,14 +96,7 @@ fn report(global: &Global, report: &Report) {
     if global.json {
         return output::json(report);
     }
-    for reject in &report.rejected {
-        tell!(
-            "rejected {}: {} [{}]",
-            output::one_line(&reject.path),
-            output::plain(&reject.reason),
-            reject.code
-        );
-    }
+    report.rejected.iter().for_each(|reject| output::reject(&reject.path, &reject.reason, &reject.code));
     say!(
         "{} indexed, {} unchanged, {} replaced, {} removed, {} vanished, {} skipped, {} rejected",
         report.indexed,

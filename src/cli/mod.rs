@@ -32,6 +32,7 @@ mod remote;
 mod restore;
 mod search;
 mod serve;
+mod stop;
 mod switch;
 
 use std::path::PathBuf;

@@ -40,6 +40,11 @@ pub fn note(text: std::fmt::Arguments) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// What a command left out, and why, on standard error.
+pub fn reject(path: &str, reason: &str, code: &str) {
+    tell!("rejected {}: {} [{code}]", one_line(path), plain(reason));
+}
+
 /// One JSON value on one line of standard output.
 pub fn json(value: &impl Serialize) {
     say!("{}", harmless(serde_json::to_string(value).expect("answers have a JSON form")));

@@ -1,11 +1,9 @@
 //! `simile collections switch`: here, or handed to the server that holds the data folder.
 
-use std::sync::Arc;
-
 use super::progress::Bar;
-use super::{CliError, Global, exit, output, remote};
+use super::{CliError, Global, exit, output, remote, stop};
 use crate::ingest::switch::{self, SwitchReport, SwitchRequest, Switched};
-use crate::library::{Library, LibraryError, Tracker};
+use crate::library::{Library, LibraryError};
 use crate::store::{Access, StoreError};
 use crate::types::{CollectionName, EncoderName};
 
@@ -40,15 +38,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     }
     let (collection, drop_missing) = (args.collection, args.drop_missing);
     let request = SwitchRequest { collection, encoder: args.encoder, drop_missing };
-    let tracker = Arc::new(Tracker::default());
-    let stop = tracker.clone();
-    // A second handler in one process is the only way for this to fail.
-    let _ = ctrlc::set_handler(move || {
-        if stop.cancelled() {
-            std::process::exit(exit::STOPPED.into());
-        }
-        stop.cancel();
-    });
+    let tracker = stop::tracker();
     let switched = match Library::open(global.config()?, Access::Write) {
         Ok(library) => {
             let bar = Bar::start(&tracker, !global.json);
