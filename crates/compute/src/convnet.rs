@@ -6,6 +6,7 @@
 //! nobody writes, so no kernel tests bounds. 3×3 with stride 1 goes by Winograd where that wins.
 
 mod conv;
+mod kept;
 mod map;
 mod max_pool;
 mod mean;

@@ -4,6 +4,7 @@ mod attention;
 mod buffer;
 pub mod convnet;
 mod isa;
+pub mod kept;
 mod math;
 pub mod matrix;
 mod norm;

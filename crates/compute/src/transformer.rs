@@ -11,6 +11,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex};
 
+use crate::kept::Table;
 use crate::matrix::{Act, Arena};
 use crate::norm::LayerNorm;
 use crate::number::{B16, F32, U8S8};
@@ -104,7 +105,7 @@ enum Plan {
 }
 
 struct Stack<N: Numbers> {
-    words: Arc<Vec<f32>>,
+    words: Table,
     places: Vec<f32>,
     first: usize,
     norm: LayerNorm,
@@ -126,6 +127,8 @@ macro_rules! each {
         }
     };
 }
+
+mod kept; // behind the macro that it uses
 
 impl Transformer {
     /// Packs `layers` for `arithmetic`; `order` says which of them a text goes through, one after the other. Layers are
@@ -204,6 +207,7 @@ impl<N: Numbers> Stack<N> {
         let widen = widen.map(|l| Layer::new(&mut arena, &l, hidden, embedding));
         let blocks =
             layers.map(|parts| Ok(Block::new(&mut arena, sizes, parts?))).collect::<Result<_, E>>()?;
+        let words = Table::Own(words);
         Ok(Self { words, places, first, norm, widen, blocks, order, arena, free: Mutex::default() })
     }
 }

@@ -31,7 +31,7 @@ pub struct Layer {
 pub struct MapId(usize);
 
 #[derive(Debug, Clone, Copy)]
-enum Node {
+pub(super) enum Node {
     Conv { layer: Layer, from: usize, to: usize, add: Option<usize>, relu: bool },
     MaxPool { from: usize, to: usize },
 }
@@ -205,57 +205,75 @@ impl Builder {
         mut load: impl FnMut(&Layer) -> Result<(Vec<f32>, Vec<f32>), E>,
     ) -> Result<Net<N>, E> {
         let maps = self.lay_out::<N>();
-        let slots = self.slots(&maps);
-        let ranges: Vec<Range> = if N::QUANTISED {
-            assert_eq!(ranges.len(), self.maps.len(), "int8 wants the range of every map");
-            self.ranges(ranges)
-        } else {
-            vec![Range::PLAIN; maps.len()]
-        };
+        let known = self.known::<N>(ranges);
         let mut arena = Arena::new(self.nodes.iter().map(|n| self.weight_bytes::<N>(n)).sum());
-        let (mut steps, mut rooms) = (Vec::new(), (0, 0));
+        let mut convs = Vec::new();
+        for node in &self.nodes {
+            let Node::Conv { layer, from, to, add, .. } = *node else { continue };
+            let (weight, bias) = load(&layer)?;
+            let Layer { from: c, to: n, kernel, .. } = layer;
+            assert_eq!((weight.len(), bias.len()), (n * c * kernel * kernel, n), "weights of {layer:?}");
+            convs.push(match self.winograd::<N>(node) {
+                Some(side) => {
+                    let panels = ConvPanels::Winograd(N::pack_winograd(&mut arena, side, &layer, &weight));
+                    ConvWeights { panels, bias, scale: Vec::new(), residual_scale: 1.0 }
+                }
+                None => {
+                    let folded = quantise::fold::<N>(
+                        &layer,
+                        weight,
+                        bias,
+                        (from == 0).then_some(&normalise),
+                        [known[from], known[to], add.map_or(Range::PLAIN, |a| known[a])],
+                    );
+                    let row = kernel * c;
+                    let packed = arena.pack::<N>(n, kernel, row, |to, i| {
+                        let (y, x, from) = (i / row, i % row / c, i % c);
+                        folded.weight[((to * c + from) * kernel + y) * kernel + x]
+                    });
+                    ConvWeights {
+                        panels: ConvPanels::Direct(packed),
+                        bias: folded.bias,
+                        scale: folded.scale,
+                        residual_scale: folded.residual_scale,
+                    }
+                }
+            });
+        }
+        Ok(self.assemble(normalise, maps, ranges, arena, convs))
+    }
+
+    /// A network of weights that are packed, one for every convolution.
+    pub(super) fn assemble<N: MapNumber>(
+        &self,
+        normalise: Normalise,
+        maps: Vec<Map>,
+        ranges: &[f32],
+        arena: Arena,
+        convs: Vec<ConvWeights<N>>,
+    ) -> Net<N> {
+        let (mut steps, mut rooms, mut convs) = (Vec::new(), (0, 0), convs.into_iter());
         for node in &self.nodes {
             steps.push(match *node {
                 Node::MaxPool { from, to } => Step { from, to, add: None, work: Work::MaxPool },
-                Node::Conv { layer, from, to, add, relu } => {
-                    let (weight, bias) = load(&layer)?;
-                    let Layer { from: c, to: n, kernel, stride } = layer;
-                    assert_eq!(
-                        (weight.len(), bias.len()),
-                        (n * c * kernel * kernel, n),
-                        "weights of {layer:?}"
-                    );
-                    let (width, size) = (self.maps[to].1, size_of::<N::Input>());
-                    let work = if let (Some(side), None) = (N::winograd(&layer, width), add) {
-                        rooms.0 = rooms.0.max(winograd::inputs(side, &maps[from], &maps[to]));
-                        rooms.1 = rooms.1.max(winograd::sums(side, &maps[to]));
-                        let layer = N::pack_winograd(&mut arena, side, &layer, &weight);
-                        Work::Winograd { layer, bias, relu }
-                    } else {
-                        let geometry = Geometry::new(&maps[from], &maps[to], kernel, stride, size);
-                        let folded = quantise::fold::<N>(
-                            &layer,
-                            weight,
-                            bias,
-                            (from == 0).then_some(&normalise),
-                            [ranges[from], ranges[to], add.map_or(Range::PLAIN, |a| ranges[a])],
-                        );
-                        let row = kernel * c;
-                        let packed = arena.pack::<N>(n, kernel, row, |to, i| {
-                            let (y, x, from) = (i / row, i % row / c, i % c);
-                            folded.weight[((to * c + from) * kernel + y) * kernel + x]
-                        });
-                        let reads = geometry.reads(arena.weights(&packed).steps(), size);
-                        // A buffer has a readable tail for the last, partial step.
-                        assert!(reads <= maps[from].len() * size + 64, "a layer reads its map only");
-                        let quantised = folded.scale;
-                        Work::Conv {
-                            packed,
-                            geometry,
-                            bias: folded.bias,
-                            scale: quantised,
-                            residual_scale: folded.residual_scale,
-                            relu: relu && !N::QUANTISED,
+                Node::Conv { layer: Layer { kernel, stride, .. }, from, to, add, relu } => {
+                    let conv = convs.next().expect("weights for every convolution");
+                    let ConvWeights { panels, bias, scale, residual_scale } = conv;
+                    let work = match panels {
+                        ConvPanels::Winograd(layer) => {
+                            let side = layer.side();
+                            rooms.0 = rooms.0.max(winograd::inputs(side, &maps[from], &maps[to]));
+                            rooms.1 = rooms.1.max(winograd::sums(side, &maps[to]));
+                            Work::Winograd { layer, bias, relu }
+                        }
+                        ConvPanels::Direct(packed) => {
+                            let size = size_of::<N::Input>();
+                            let geometry = Geometry::new(&maps[from], &maps[to], kernel, stride, size);
+                            let reads = geometry.reads(arena.weights(&packed).steps(), size);
+                            // A buffer has a readable tail for the last, partial step.
+                            assert!(reads <= maps[from].len() * size + 64, "a layer reads its map only");
+                            let relu = relu && !N::QUANTISED;
+                            Work::Conv { packed, geometry, bias, scale, residual_scale, relu }
                         }
                     };
                     Step { from, to, add, work }
@@ -266,40 +284,67 @@ impl Builder {
         let tables = std::array::from_fn(|colour| {
             std::array::from_fn(|byte| N::input(byte as u8, normalise.value(colour, byte as u8)))
         });
-        Ok(Net {
-            mean_scale: ranges[last].scale,
+        Net {
+            mean_scale: self.known::<N>(ranges)[last].scale,
+            ranges: if N::QUANTISED { ranges.to_vec() } else { Vec::new() },
             tables,
             border: normalise.mean.map(|m| N::input((255.0 * m).round() as u8, 0.0)),
+            slots: self.slots(&maps),
             maps,
-            slots,
             steps,
             arena,
             rooms,
             spare: Mutex::new(Vec::new()),
             alone: Pool::new(1),
-        })
+        }
+    }
+
+    /// The convolutions in their order.
+    pub(super) fn convs(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| matches!(node, Node::Conv { .. }))
+    }
+
+    pub(super) fn map_count(&self) -> usize {
+        self.maps.len()
+    }
+
+    /// What numbers of each map mean.
+    fn known<N: MapNumber>(&self, ranges: &[f32]) -> Vec<Range> {
+        if !N::QUANTISED {
+            return vec![Range::PLAIN; self.maps.len()];
+        }
+        assert_eq!(ranges.len(), self.maps.len(), "int8 wants the range of every map");
+        self.ranges(ranges)
+    }
+
+    /// The M of F(M×M) for a convolution that goes by Winograd.
+    pub(super) fn winograd<N: MapNumber>(&self, node: &Node) -> Option<usize> {
+        match *node {
+            Node::Conv { layer, to, add: None, .. } => N::winograd(&layer, self.maps[to].1),
+            _ => None,
+        }
     }
 
     fn weight_bytes<N: MapNumber>(&self, node: &Node) -> usize {
         match *node {
             Node::MaxPool { .. } => 0,
-            Node::Conv { layer, to, add, .. } => match (N::winograd(&layer, self.maps[to].1), add) {
-                (Some(side), None) => winograd::bytes::<N>(side, layer.from, layer.to),
-                _ => Packed::<N>::bytes(layer.to, layer.kernel, layer.kernel * layer.from),
+            Node::Conv { layer, .. } => match self.winograd::<N>(node) {
+                Some(side) => winograd::bytes::<N>(side, layer.from, layer.to),
+                None => Packed::<N>::bytes(layer.to, layer.kernel, layer.kernel * layer.from),
             },
         }
     }
 
     /// A border wherever a kernel looks past the edge; maps that are added have the geometry of the sum.
-    fn lay_out<N: MapNumber>(&self) -> Vec<Map> {
+    pub(super) fn lay_out<N: MapNumber>(&self) -> Vec<Map> {
         let mut borders = vec![0; self.maps.len()];
         let mut tails = vec![0; self.maps.len()];
         for node in &self.nodes {
             match *node {
                 Node::MaxPool { from, .. } => borders[from] = borders[from].max(1),
-                Node::Conv { layer, from, to, add, .. } => {
+                Node::Conv { layer, from, to, .. } => {
                     borders[from] = borders[from].max(layer.kernel / 2);
-                    if let (Some(side), None) = (N::winograd(&layer, self.maps[to].1), add) {
+                    if let Some(side) = self.winograd::<N>(node) {
                         let (h, w, _) = self.maps[to];
                         let past = |n: usize| n.next_multiple_of(side) - n;
                         tails[from] = tails[from].max(past(h)).max(past(w));
@@ -373,16 +418,30 @@ impl Builder {
     }
 }
 
-#[derive(Debug)]
-struct Step<N: Number> {
-    from: usize,
-    to: usize,
-    add: Option<usize>,
-    work: Work<N>,
+/// A convolution's weights, packed, and the numbers beside them.
+pub(super) struct ConvWeights<N: Number> {
+    pub panels: ConvPanels<N>,
+    pub bias: Vec<f32>,
+    /// Per column, int8 only.
+    pub scale: Vec<f32>,
+    pub residual_scale: f32,
+}
+
+pub(super) enum ConvPanels<N: Number> {
+    Direct(Packed<N>),
+    Winograd(Winograd<N>),
 }
 
 #[derive(Debug)]
-enum Work<N: Number> {
+pub(super) struct Step<N: Number> {
+    from: usize,
+    to: usize,
+    add: Option<usize>,
+    pub(super) work: Work<N>,
+}
+
+#[derive(Debug)]
+pub(super) enum Work<N: Number> {
     Conv {
         packed: Packed<N>,
         geometry: Geometry,
@@ -405,8 +464,8 @@ pub struct Net<N: MapNumber> {
     maps: Vec<Map>,
     /// Of every map.
     slots: Vec<usize>,
-    steps: Vec<Step<N>>,
-    arena: Arena,
+    pub(super) steps: Vec<Step<N>>,
+    pub(super) arena: Arena,
     /// Elements of transformed inputs and sums.
     rooms: (usize, usize),
     /// Per colour and byte.
@@ -414,6 +473,8 @@ pub struct Net<N: MapNumber> {
     /// Around the photo, where not zero.
     border: [N::Input; COLOURS],
     mean_scale: f32,
+    /// The largest number of every map, int8 only.
+    pub(super) ranges: Vec<f32>,
     spare: Mutex<Vec<Workspace<N>>>,
     alone: Pool,
 }

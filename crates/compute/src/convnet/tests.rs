@@ -10,11 +10,11 @@ impl Seeded {
     }
 }
 
-const NORMALISE: Normalise = Normalise { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+pub(super) const NORMALISE: Normalise = Normalise { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /// What is built, told once for the plan and once for plain loops.
 #[derive(Clone, Copy)]
-enum Told {
+pub(super) enum Told {
     /// From which map, layer, map to add, ReLU.
     Conv(usize, Layer, Option<usize>, bool),
     MaxPool(usize),
@@ -25,7 +25,7 @@ fn layer(from: usize, to: usize, kernel: usize, stride: usize) -> Layer {
 }
 
 /// Small networks of every kind of layer: odd channels, strides, 1×1, maps of 7×7 and of one pixel, both Winograds.
-fn networks() -> Vec<(usize, usize, Vec<Told>)> {
+pub(super) fn networks() -> Vec<(usize, usize, Vec<Told>)> {
     use Told::*;
     vec![
         (9, 7, vec![Conv(0, layer(3, 5, 3, 1), None, true)]),
@@ -72,7 +72,7 @@ fn weights(layer: &Layer, seed: &mut Seeded) -> (Vec<f32>, Vec<f32>) {
     (weight, (0..layer.to).map(|_| seed.next() * 0.2).collect())
 }
 
-fn build<N: MapNumber>(h: usize, w: usize, told: &[Told], ranges: &[f32]) -> Net<N> {
+pub(super) fn builder(h: usize, w: usize, told: &[Told]) -> Builder {
     let mut builder = Builder::new(h, w);
     let mut ids = vec![builder.input()];
     for &t in told {
@@ -81,7 +81,11 @@ fn build<N: MapNumber>(h: usize, w: usize, told: &[Told], ranges: &[f32]) -> Net
             Told::MaxPool(from) => builder.max_pool(ids[from]),
         });
     }
-    let mut seed = Seeded(11);
+    builder
+}
+
+pub(super) fn build<N: MapNumber>(h: usize, w: usize, told: &[Told], ranges: &[f32]) -> Net<N> {
+    let (builder, mut seed) = (builder(h, w, told), Seeded(11));
     builder.finish::<N, ()>(NORMALISE, ranges, |layer| Ok(weights(layer, &mut seed))).unwrap()
 }
 

@@ -53,6 +53,19 @@ pub(crate) fn sums(side: usize, to: &Map) -> usize {
     (side + 2) * (side + 2) * tiles(side, to) * to.channels
 }
 
+impl<N: Number> Winograd<N> {
+    /// Where they lie in a kept arena; `None` beyond its end.
+    pub fn place(arena: &mut Arena, side: usize, (from, to): (usize, usize)) -> Option<Self> {
+        let places = (0..(side + 2) * (side + 2)).map(|_| arena.place::<N>(to, 1, from));
+        Some(Self { places: places.collect::<Option<_>>()?, side })
+    }
+
+    /// M
+    pub fn side(&self) -> usize {
+        self.side
+    }
+}
+
 impl<N: Number<Sum = f32>> Winograd<N> {
     /// `weight(to, ky, kx, from)`; `side` is 2 or 4.
     pub fn pack(

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::PANEL;
 use crate::buffer::Buffer;
+use crate::kept::{Panels, Piece};
 use crate::number::Number;
 
 /// Bytes of a step of a panel.
@@ -13,7 +14,7 @@ const STEP_BYTES: usize = PANEL * 4;
 /// layer's end is the next layer's beginning.
 #[derive(Debug)]
 pub struct Arena {
-    bytes: Buffer<u8>,
+    bytes: Panels,
     used: usize,
 }
 
@@ -61,13 +62,39 @@ impl<N: Number> Packed<N> {
 
 impl Arena {
     pub fn new(bytes: usize) -> Self {
-        Self { bytes: Buffer::new(bytes), used: 0 }
+        Self { bytes: Panels::Own(Buffer::new(bytes)), used: 0 }
+    }
+
+    /// What an arena held before: layers are placed in it in the order in which they were packed.
+    pub fn kept(panels: Piece) -> Self {
+        Self { bytes: Panels::Lent(panels), used: 0 }
+    }
+
+    /// All panels packed or placed so far.
+    pub fn panels(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    /// Where the next layer lies in a kept arena; `None` beyond its end.
+    ///
+    /// # Panics
+    /// If a size is 0.
+    pub fn place<N: Number>(&mut self, columns: usize, taps: usize, per_tap: usize) -> Option<Packed<N>> {
+        assert!(columns > 0 && taps > 0 && per_tap > 0, "a layer without weights");
+        let (at, bytes) = (self.used, Packed::<N>::bytes(columns, taps, per_tap));
+        self.used = at.checked_add(bytes).filter(|&end| end <= self.bytes.len())?;
+        Some(Packed { at, columns, taps, per_tap, number: PhantomData })
+    }
+
+    /// Whether layers fill it.
+    pub fn is_full(&self) -> bool {
+        self.used == self.bytes.len()
     }
 
     /// Packs `columns` columns of `taps · per_tap` weights, `weight(column, input)`.
     ///
     /// # Panics
-    /// If the arena is too small ([`Packed::bytes`]) or a size is 0.
+    /// If the arena is too small ([`Packed::bytes`]) or a kept one, or a size is 0.
     pub fn pack<N: Number>(
         &mut self,
         columns: usize,
@@ -75,10 +102,9 @@ impl Arena {
         per_tap: usize,
         weight: impl Fn(usize, usize) -> f32,
     ) -> Packed<N> {
-        assert!(columns > 0 && taps > 0 && per_tap > 0, "a layer without weights");
-        let at = self.used;
-        self.used += Packed::<N>::bytes(columns, taps, per_tap);
-        let to = &mut self.bytes[at..self.used];
+        let packed = self.place::<N>(columns, taps, per_tap).expect("the arena is as large as its layers");
+        let Panels::Own(own) = &mut self.bytes else { panic!("a kept arena is packed already") };
+        let to = &mut own[packed.at..self.used];
         let (steps, size) = (per_tap.div_ceil(N::STEP), 4 / N::STEP);
         for (i, panel) in to.chunks_exact_mut(taps * steps * STEP_BYTES).enumerate() {
             let inside = PANEL.min(columns - i * PANEL);
@@ -92,7 +118,7 @@ impl Arena {
                 }
             }
         }
-        Packed { at, columns, taps, per_tap, number: PhantomData }
+        packed
     }
 
     /// # Panics

@@ -10,12 +10,12 @@ use crate::{Isa, Pool};
 
 /// A linear layer.
 pub(super) struct Layer<N> {
-    packed: Packed<N>,
-    bias: Vec<f32>,
+    pub packed: Packed<N>,
+    pub bias: Vec<f32>,
     /// Of each output's weights, where they are whole numbers.
-    scales: Vec<f32>,
+    pub scales: Vec<f32>,
     /// What a zero that is stored as 128 adds to each output.
-    less: Vec<i32>,
+    pub less: Vec<i32>,
 }
 
 /// Rows ready for a product.

@@ -211,6 +211,7 @@ impl<N: Numbers> Pass<'_, N> {
     /// Words and places added.
     fn embed(self, firsts: &[usize], to: &mut Plane<f32>) {
         let (dim, Stack { words, places, .. }) = (self.sizes.embedding, self.stack);
+        let words: &[f32] = words;
         for (text, &row) in self.texts.iter().zip(firsts) {
             for ((row, &id), place) in (row..).zip(*text).zip(super::places(text, self.stack.first)) {
                 let (word, place) = (&words[id as usize * dim..][..dim], &places[place * dim..][..dim]);

@@ -2,11 +2,11 @@ use super::*;
 use crate::testing::numbers;
 
 /// A seeded model in parts.
-struct Model {
-    sizes: Sizes,
+pub(super) struct Model {
+    pub sizes: Sizes,
     embeddings: Embeddings,
     layers: Vec<LayerParts>,
-    order: Vec<usize>,
+    pub order: Vec<usize>,
 }
 
 const VOCABULARY: usize = 50;
@@ -48,7 +48,7 @@ fn model(sizes: Sizes, positions: usize, layers: usize, order: Vec<usize>) -> Mo
 }
 
 impl Model {
-    fn compile(&self, arithmetic: Arithmetic) -> Transformer {
+    pub fn compile(&self, arithmetic: Arithmetic) -> Transformer {
         let layers = self.layers.iter().map(|l| Ok::<_, std::convert::Infallible>(l.clone()));
         let made =
             Transformer::new(arithmetic, self.sizes, self.embeddings.clone(), layers, self.order.clone());
@@ -155,7 +155,7 @@ fn places_are_those_of_bert_and_of_roberta() {
     assert_eq!(of(&[0, 1, 9, 1, 2], 2), [2, 1, 3, 1, 4]);
 }
 
-fn models() -> [Model; 4] {
+pub(super) fn models() -> [Model; 4] {
     let sizes = Sizes { embedding: 64, hidden: 64, heads: 2, inner: 128, act: Act::Relu };
     [
         model(sizes, 512, 2, vec![0, 1]),

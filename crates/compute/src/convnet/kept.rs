@@ -1,0 +1,106 @@
+//! A network in pieces, and whole again: every number beside the panels, in the order in which it was packed.
+
+use super::plan::{Builder, ConvPanels, ConvWeights, MapNumber, Net, Node, Normalise, Work};
+use super::winograd::Winograd;
+use crate::kept::{Kept, Pieces, Reader, Writer};
+use crate::matrix::Arena;
+
+impl<N: MapNumber> Net<N> {
+    /// What [`Builder::again`] makes the same network of; for int8 with the ranges of its maps.
+    pub fn pieces(&self) -> Pieces<'_> {
+        let mut to = Writer::default();
+        to.floats(&self.ranges);
+        for step in &self.steps {
+            match &step.work {
+                Work::Conv { bias, scale, residual_scale, .. } => {
+                    to.floats(bias);
+                    to.floats(scale);
+                    to.floats(&[*residual_scale]);
+                }
+                Work::Winograd { bias, .. } => to.floats(bias),
+                Work::MaxPool => {}
+            }
+        }
+        Pieces { panels: self.arena.panels(), table: &[], numbers: to.0 }
+    }
+}
+
+impl Builder {
+    /// The network of these layers that `kept` is the pieces of. `None` if they are of another network; numbers are not
+    /// looked at.
+    pub fn again<N: MapNumber>(&self, normalise: Normalise, kept: Kept) -> Option<Net<N>> {
+        let Kept { panels, table, numbers } = kept;
+        let (mut arena, mut from) = (Arena::kept(panels), Reader(&numbers));
+        let ranges = from.floats(if N::QUANTISED { self.map_count() } else { 0 })?;
+        let convs = self.convs().map(|node| self.read(node, &mut arena, &mut from));
+        let convs = convs.collect::<Option<Vec<_>>>()?;
+        from.end()?;
+        let whole = arena.is_full() && table.is_empty();
+        whole.then(|| self.assemble(normalise, self.lay_out::<N>(), &ranges, arena, convs))
+    }
+
+    fn read<N: MapNumber>(
+        &self,
+        node: &Node,
+        arena: &mut Arena,
+        from: &mut Reader<'_>,
+    ) -> Option<ConvWeights<N>> {
+        let Node::Conv { layer, .. } = *node else { return None };
+        let bias = from.floats(layer.to)?;
+        Some(match self.winograd::<N>(node) {
+            Some(side) => ConvWeights {
+                panels: ConvPanels::Winograd(Winograd::place(arena, side, (layer.from, layer.to))?),
+                bias,
+                scale: Vec::new(),
+                residual_scale: 1.0,
+            },
+            None => ConvWeights {
+                panels: ConvPanels::Direct(arena.place(layer.to, layer.kernel, layer.kernel * layer.from)?),
+                bias,
+                scale: from.floats(if N::QUANTISED { layer.to } else { 0 })?,
+                residual_scale: from.floats(1)?[0],
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{NORMALISE, build, builder, networks};
+    use super::*;
+    use crate::kept::PACKING;
+    use crate::kept::testing::{lend, print};
+    use crate::number::{B16, F32, U8S8};
+    use crate::{Isa, Pool};
+
+    /// The sum over all of what is kept.
+    fn comes_back<N: MapNumber>() -> u64 {
+        let mut sum = 0;
+        for (h, w, told) in networks() {
+            let builder = builder(h, w, &told);
+            let ranges: Vec<f32> = (0..builder.map_count()).map(|i| 1.0 + i as f32).collect();
+            let made = build::<N>(h, w, &told, &ranges);
+            let kept = lend(&made.pieces());
+            let again = builder.again::<N>(NORMALISE, kept.clone()).unwrap();
+            let photo: Vec<u8> = (0..h * w * 3).map(|i| (i * 7919 % 251) as u8).collect();
+            let run = |net: &Net<N>| net.run(Isa::current(), &Pool::new(1), &[&photo]);
+            assert_eq!(run(&made), run(&again), "{} of {h} x {w}", N::NAME);
+            assert_eq!(print(&made.pieces()), print(&again.pieces()));
+            sum ^= print(&made.pieces());
+
+            // Pieces of another network are none of this one.
+            let cut = Kept { numbers: kept.table.clone(), ..kept.clone() };
+            assert!(builder.again::<N>(NORMALISE, cut).is_none());
+            let cut = Kept { panels: kept.table.clone(), ..kept };
+            assert!(builder.again::<N>(NORMALISE, cut).is_none());
+        }
+        sum
+    }
+
+    /// If a sum differs, what older programs kept is read wrongly: raise [`PACKING`], then write the new sums here.
+    #[test]
+    fn a_network_comes_back_to_the_bit_and_is_laid_out_as_its_number_says() {
+        let sums = [comes_back::<F32>(), comes_back::<B16>(), comes_back::<U8S8>()];
+        assert_eq!((PACKING, sums), (1, [17060455114401013744, 11192288052968140558, 3209724746362622432]));
+    }
+}
