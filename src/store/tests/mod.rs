@@ -1,12 +1,15 @@
 //! The store as a whole, on real folders.
 
+mod access;
 mod backup;
 mod captions;
 mod compact;
 mod crash;
+mod damage;
 mod inject;
 mod model;
-mod odd;
+mod records;
+mod spaces;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -16,7 +19,12 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::types::{Dim, ItemKey, Kind, Vector};
+use crate::types::{Coded, Dim, ItemKey, Kind, Vector};
+
+/// The code that it was refused with.
+pub fn refused<T>(result: Result<T, StoreError>) -> &'static str {
+    result.map(drop).unwrap_err().code()
+}
 
 /// In memory where there is such a place: these tests sync a lot.
 pub fn folder() -> TempDir {
