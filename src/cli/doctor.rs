@@ -6,7 +6,7 @@ use super::{CliError, Global, exit, output};
 use simile_compute::Isa;
 
 use crate::config::Config;
-use crate::encoder::{Catalog, Modality, Places, State};
+use crate::encoder::{self, Catalog, Modality, Places, State};
 use crate::index;
 use crate::library::{CollectionInfo, Library, LibraryError, Offer};
 use crate::store::{self, Access, StoreError};
@@ -20,7 +20,7 @@ Examples:
 
 The exit code is 0 if all is well, and 6 if something is not right.")]
 pub struct Args {
-    /// Also read every vector, uploaded photo, index and thumbnail, and compare them with their checksums
+    /// Also read every vector, uploaded photo, encoder, index and thumbnail, and compare them with their checksums
     #[arg(long)]
     deep: bool,
 }
@@ -129,6 +129,7 @@ fn data(config: Config, deep: bool) -> Vec<Check> {
             checks.extend(collections(&library));
             if deep {
                 checks.extend(truth(&library));
+                checks.extend(weights(&library));
                 checks.push(caches(&library));
             }
         }
@@ -157,6 +158,19 @@ fn truth(library: &Library) -> Vec<Check> {
         Ok((_, wrong)) => checks.extend(wrong.into_iter().map(|line| Check::bad("uploads", line))),
         Err(e) => checks.push(Check::bad("uploads", e.to_string())),
     }
+    checks
+}
+
+/// The encoders in the data folder, with what was written down when they came.
+fn weights(library: &Library) -> Vec<Check> {
+    let checked = encoder::check_folders(&library.config().data.join("models"));
+    let (whole, changed): (Vec<_>, Vec<_>) = checked.iter().partition(|one| one.outcome.is_ok());
+    let files: usize = whole.iter().filter_map(|one| one.outcome.as_ref().ok()).sum();
+    let says = format!("{files} files of {} encoders in the data folder are those that came", whole.len());
+    let mut checks = vec![Check::good("weights", says)];
+    checks.extend(
+        changed.iter().filter_map(|one| Some(Check::bad("weights", one.outcome.as_ref().err()?.to_string()))),
+    );
     checks
 }
 

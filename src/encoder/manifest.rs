@@ -70,6 +70,29 @@ impl Manifest {
     }
 }
 
+/// One folder of encoders that have a manifest, compared with it.
+#[derive(Debug)]
+pub struct Checked {
+    pub name: EncoderName,
+    /// How many files are those that came.
+    pub outcome: Result<usize, EncoderError>,
+}
+
+/// Reads every file that was written down when it came, of each encoder in `folder`, by name. Nothing remembered counts.
+pub fn check_folders(folder: &Path) -> Vec<Checked> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut checked: Vec<Checked> = entries
+        .filter(|entry| entry.path().join(FILE).is_file())
+        .filter_map(|entry| {
+            let name: EncoderName = entry.file_name().to_str()?.parse().ok()?;
+            let outcome = Manifest::check(&name, &entry.path(), &Digests::default());
+            Some(Checked { name, outcome })
+        })
+        .collect();
+    checked.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+    checked
+}
+
 fn inventory(folder: &Path) -> Result<BTreeMap<String, FileOf>, SourceError> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {

@@ -40,6 +40,7 @@ pub use catalog::{Catalog, Entry, Origin, Places, State, Understood, Verificatio
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;
+pub use manifest::{Checked, check_folders};
 pub use processor::use_threads;
 pub use source::{Progress, SourceError};
 pub use space::{Precision, Space, SpaceStep};

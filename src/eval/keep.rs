@@ -42,13 +42,13 @@ pub fn run(config: &Config, folder: &Path, items: usize) -> Result<Figures, Spee
 
     let (to, back) = (folder.join("backup"), folder.join("restored"));
     let begin = Instant::now();
-    let report = library::backup(&config.data, &to)?;
+    let report = library::backup(&config.data, &to, true)?;
     figures.backup_s = begin.elapsed().as_secs_f64();
     figures.megabytes = report.bytes as f64 / 1e6;
     let key = ItemKey::try_from("000000".to_owned()).expect("digits are a key");
     collection.commit(&Batch { upserts: Vec::new(), deletes: vec![key] })?;
     let begin = Instant::now();
-    library::backup(&config.data, &to)?;
+    library::backup(&config.data, &to, true)?;
     figures.second_backup_s = begin.elapsed().as_secs_f64();
     drop((library, collection));
 

@@ -13,8 +13,8 @@ use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::meter::{self, Stage};
 use crate::store::{
-    Batch, CollectionId, CollectionRecord, Committed, Description, Filter, Item, RootRecord, SpaceRecord,
-    Store, StoreError, View,
+    Batch, CollectionId, CollectionRecord, Committed, Description, Field, Filter, Item, RootRecord,
+    SpaceRecord, Store, StoreError, View,
 };
 use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
 
@@ -83,7 +83,7 @@ impl From<RootRecord> for RootInfo {
 impl Collection {
     pub(super) fn open(shared: Arc<Shared>, record: &CollectionRecord) -> Result<Self, LibraryError> {
         let (snapshot, captions) =
-            (look(&shared.store, record.id)?, look_at_captions(&shared.store, record)?);
+            (look(&shared.store, record.id, Field::Own)?, look(&shared.store, record.id, Field::Captions)?);
         Ok(Self {
             id: record.id,
             name: record.name.clone(),
@@ -148,6 +148,14 @@ impl Collection {
         self.snapshot.load_full()
     }
 
+    /// What readers see of one of its spaces.
+    pub(super) fn shown(&self, field: Field) -> &ArcSwap<Snapshot> {
+        match field {
+            Field::Own => &self.snapshot,
+            Field::Captions => &self.captions,
+        }
+    }
+
     /// Makes a batch durable, then visible. Returning is the acknowledgement.
     pub fn commit(&self, batch: &Batch) -> Result<Committed, LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
@@ -185,7 +193,7 @@ impl Collection {
     ) -> Result<(), LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
         change()?;
-        let snapshot = look(self.store(), self.id)?;
+        let snapshot = look(self.store(), self.id, Field::Own)?;
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -275,18 +283,15 @@ impl Collection {
     }
 }
 
-/// The snapshot of what the table tells now.
-fn look(store: &Store, id: CollectionId) -> Result<Snapshot, LibraryError> {
-    let View { record, segments, live } = store.view(id)?;
-    let bound = record.encoder.zip(record.space).map(|(encoder, space)| Bound { encoder, space });
-    Ok(Snapshot::new(bound, segments, &live))
-}
-
-/// The same of its captions.
-fn look_at_captions(store: &Store, record: &CollectionRecord) -> Result<Snapshot, LibraryError> {
-    let bound = record.caption_encoder.clone().zip(record.caption_space.clone());
+/// The snapshot of what the table tells now of one of its spaces.
+fn look(store: &Store, id: CollectionId, field: Field) -> Result<Snapshot, LibraryError> {
+    let View { record, segments, live } = store.view(id, field)?;
+    let bound = match field {
+        Field::Own => record.encoder.zip(record.space),
+        Field::Captions => record.caption_encoder.zip(record.caption_space),
+    };
     let bound = bound.map(|(encoder, space)| Bound { encoder, space });
-    Ok(Snapshot::new(bound, store.caption_segments(record.id)?, &store.live_captions(record.id)?))
+    Ok(Snapshot::new(bound, segments, &live))
 }
 
 /// An encoder's space as the store keeps it.

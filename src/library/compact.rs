@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::progress::{Phase, Tracker};
 use super::{Collection, LibraryError};
-use crate::store::Compacted;
+use crate::store::{Compacted, Compaction, Field};
 
 /// Fewer dead rows than this cost nothing worth a job's while; asked for by a person they go all the same.
 const WORTH_IT: u64 = 256;
@@ -13,8 +13,10 @@ const WORTH_IT: u64 = 256;
 impl Collection {
     /// Whether so many rows are dead that a job should compact.
     pub(super) fn wants_compaction(&self) -> bool {
-        let waste = self.snapshot().waste();
-        waste.much() && waste.dead >= WORTH_IT
+        [self.snapshot(), self.captions()].iter().any(|snapshot| {
+            let waste = snapshot.waste();
+            waste.much() && waste.dead >= WORTH_IT
+        })
     }
 
     /// Takes dead rows out where they are above a quarter of a segment, and builds what index the new segments lack.
@@ -31,19 +33,26 @@ impl Collection {
     pub(super) fn drop_dead_rows(&self, tracker: &Tracker) -> Result<u64, LibraryError> {
         let _alone = self.compacting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         tracker.begin(Phase::Compacting, 0);
-        let Some(copies) = self.store().compact(self.id())? else { return Ok(0) };
-        let Some(done) = self.install(copies)? else { return Ok(0) };
-        self.store().sweep();
-        self.forget_indexes(&done);
-        tracing::info!("{}: {} dead rows are gone", self.name(), done.dropped);
-        Ok(done.dropped)
+        let mut dropped = 0;
+        for field in Field::ALL {
+            let Some(copies) = self.store().compact(self.id(), field)? else { continue };
+            let Some(done) = self.install(copies, field)? else { continue };
+            self.store().sweep();
+            self.forget_indexes(&done);
+            dropped += done.dropped;
+        }
+        if dropped > 0 {
+            tracing::info!("{}: {dropped} dead rows are gone", self.name());
+        }
+        Ok(dropped)
     }
 
-    fn install(&self, copies: crate::store::Compaction) -> Result<Option<Compacted>, LibraryError> {
+    fn install(&self, copies: Compaction, field: Field) -> Result<Option<Compacted>, LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
         let done = self.store().install(copies)?;
         if let Some(done) = &done {
-            self.snapshot.store(Arc::new(self.snapshot.load().compacted(done)));
+            let shown = self.shown(field);
+            shown.store(Arc::new(shown.load().compacted(done)));
         }
         Ok(done)
     }

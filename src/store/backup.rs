@@ -42,6 +42,8 @@ struct Wanted {
     is: Option<ContentId>,
     /// Of a segment that still grows.
     sums: Vec<Sum>,
+    /// Large and seldom new: hashed before it is copied, which costs less than writing it once more.
+    settled: bool,
 }
 
 /// The checksum of the bytes of one commit.
@@ -53,7 +55,7 @@ struct Sum {
 
 impl Wanted {
     fn whole(from: PathBuf, path: String) -> Self {
-        Self { from, path, len: None, is: None, sums: Vec::new() }
+        Self { from, path, len: None, is: None, sums: Vec::new(), settled: false }
     }
 }
 
@@ -98,7 +100,8 @@ impl Store {
         let mut wanted = named_by(&schema::open_reader(&snapshot)?, &self.data)?;
         wanted.push(Wanted::whole(snapshot, "simile.db".to_owned()));
         for path in extra.iter().filter(|path| self.data.join(path).is_file()) {
-            wanted.push(Wanted::whole(self.data.join(path), path.to_string_lossy().into_owned()));
+            let one = Wanted::whole(self.data.join(path), path.to_string_lossy().into_owned());
+            wanted.push(Wanted { settled: true, ..one });
         }
         let copier = Copier { io, to, staging, done: Mutex::default() };
         copying::each(&wanted, |one| copier.copy(one))?;
@@ -178,7 +181,8 @@ fn named_by(db: &Connection, data: &Path) -> Result<Vec<Wanted>, StoreError> {
         let from = row.path(data);
         let is = hashes.get(&row.num).map(|hash| ContentId::from_bytes(*hash));
         let sums = if is.is_some() { Vec::new() } else { sums_of(db, &row)? };
-        wanted.push(Wanted { path: local(&from), from, len: Some(length(row.dim, row.rows)), is, sums });
+        let len = Some(length(row.dim, row.rows));
+        wanted.push(Wanted { len, is, sums, ..Wanted::whole(from.clone(), local(&from)) });
     }
     for blob in blobs_of(db)? {
         let from = super::blobs::path(data, &blob);
@@ -232,7 +236,8 @@ impl Copier<'_> {
 
     fn copy(&self, one: &Wanted) -> Result<(), StoreError> {
         // What is there whole stays, also when its original has turned bad since.
-        if let Some(id) = one.is.filter(|id| self.has(id)) {
+        let id = one.is.or_else(|| one.settled.then(|| hash_of(&one.from)).flatten());
+        if let Some(id) = id.filter(|id| self.has(id)) {
             let path = manifest::object(self.to, &id);
             let bytes = path.metadata().map_err(|e| StoreError::io(&path, e))?.len();
             self.note(|(files, _)| files.push(Entry { path: one.path.clone(), bytes, blake3: id }));
@@ -271,6 +276,11 @@ impl Copier<'_> {
         });
         Ok(())
     }
+}
+
+/// `None` for what cannot be read: copying it tells why.
+fn hash_of(path: &Path) -> Option<ContentId> {
+    ContentId::of_reader(File::open(path).ok()?).ok()
 }
 
 /// Whether the checksums of all commits of a copied segment hold.

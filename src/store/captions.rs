@@ -1,7 +1,6 @@
 //! What is told of a photo in words: a caption, tags, a date. A caption is a part of its item, in a space of its own.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
@@ -9,10 +8,8 @@ use uuid::Uuid;
 use super::change::{Change, Place};
 use super::collections::{self, put_space};
 use super::route::{Rows, Spaces, check};
-use super::segments::{self, SegmentRow};
 use super::{
-    CollectionId, Committed, ItemId, LiveRow, PartId, Segment, SegmentId, SpaceRecord, Store, StoreError,
-    words,
+    CollectionId, Committed, ItemId, LiveRow, PartId, SegmentId, SpaceRecord, Store, StoreError, words,
 };
 use crate::types::{Date, EncoderName, ItemKey, Vector};
 
@@ -55,17 +52,6 @@ impl Store {
         })
     }
 
-    /// The segments of a collection's captions, mapped, oldest first; as [`Store::segments`].
-    pub fn caption_segments(&self, id: CollectionId) -> Result<Vec<Arc<Segment>>, StoreError> {
-        let rows = self.read(|db| caption_rows(db, id))?;
-        Ok(rows.iter().filter_map(|row| self.try_map(row)).collect())
-    }
-
-    /// Every row of the captions that an item has now and its file holds; as [`Store::live`].
-    pub fn live_captions(&self, id: CollectionId) -> Result<Vec<LiveRow>, StoreError> {
-        self.read(|db| self.live_in(db, caption_rows(db, id)?))
-    }
-
     /// Gives items new words: whole or not at all. Their pictures and their vectors stay as they are; unknown keys are
     /// passed over. A caption's vector is searched from here on.
     ///
@@ -104,16 +90,6 @@ impl Store {
             there.iter().try_for_each(|(item, told)| change.describe(*item, told, places.first_mut()))
         })
     }
-}
-
-pub(super) fn caption_rows(
-    db: &rusqlite::Connection,
-    id: CollectionId,
-) -> Result<Vec<SegmentRow>, StoreError> {
-    let mut query = db.prepare_cached("SELECT caption_space FROM collections WHERE id = ?")?;
-    let space: Option<String> =
-        query.query_row([id.0], |row| row.get(0)).optional()?.ok_or(StoreError::NoCollection { id: id.0 })?;
-    segments::select(db, "WHERE g.collection = ? AND g.space = ?", params![id.0, space])
 }
 
 impl Change<'_> {

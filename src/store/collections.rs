@@ -304,9 +304,3 @@ fn root_of(row: &Row<'_>) -> Result<RootRecord, StoreError> {
         prefix: row.get(3)?,
     })
 }
-
-/// The id of the space that a collection's vectors lie in.
-pub(super) fn space_of(db: &Connection, id: CollectionId) -> Result<Option<String>, StoreError> {
-    let mut query = db.prepare_cached("SELECT space FROM collections WHERE id = ?")?;
-    query.query_row([id.0], |row| row.get(0)).optional()?.ok_or(StoreError::NoCollection { id: id.0 })
-}

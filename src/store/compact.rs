@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::segment::{header, length, stride};
 use super::segments::{self, SegmentRow};
-use super::{CollectionId, ItemId, LiveRow, Segment, SegmentId, Store, StoreError, collections};
+use super::{CollectionId, Field, ItemId, LiveRow, Segment, SegmentId, Store, StoreError};
 
 /// How many rows of some segments nobody needs any more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,14 +59,14 @@ struct Copied {
 }
 
 impl Store {
-    /// Copies the live rows of the segments above a quarter dead, and of small ones with them, into new files. Commits go
+    /// Copies the live rows of the segments of a space above a quarter dead, and of small ones with them, into new files. Commits go
     /// on meanwhile. `None`: no segment has so many dead rows. A segment whose checksums are wrong is left as it is.
     ///
     /// # Errors
     /// `Full` and what the disk reports; nothing has changed then.
-    pub fn compact(&self, collection: CollectionId) -> Result<Option<Compaction>, StoreError> {
-        let Some(space) = self.read(|db| collections::space_of(db, collection))? else { return Ok(None) };
-        let chosen = self.choose(collection)?;
+    pub fn compact(&self, collection: CollectionId, field: Field) -> Result<Option<Compaction>, StoreError> {
+        let Some(space) = self.read(|db| field.space(db, collection))? else { return Ok(None) };
+        let chosen = self.choose(collection, field)?;
         let mut old = Vec::new();
         for row in chosen {
             let mut wrong = Vec::new();
@@ -89,9 +89,9 @@ impl Store {
     }
 
     /// Which segments to copy; those that still grow are sealed first, so that they hold still.
-    fn choose(&self, collection: CollectionId) -> Result<Vec<SegmentRow>, StoreError> {
+    fn choose(&self, collection: CollectionId, field: Field) -> Result<Vec<SegmentRow>, StoreError> {
         let mut writer = self.writer()?;
-        let rows = segments::current(&writer.conn, collection)?;
+        let rows = segments::current(&writer.conn, collection, field)?;
         let mut much = Vec::new();
         for row in &rows {
             much.push(waste_of(&writer.conn, row)?.much());

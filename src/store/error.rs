@@ -50,6 +50,10 @@ pub enum StoreError {
     BackupBusy { path: PathBuf },
     #[error("{path}: is not empty; restore into a new folder with --data, then move it where you want it")]
     NotEmpty { path: PathBuf },
+    #[error("{path}: another simile restores into this folder; wait until it ends")]
+    RestoreBusy { path: PathBuf },
+    #[error("{path}: a restore into this folder did not end; run it again, or empty the folder")]
+    HalfRestored { path: PathBuf },
     #[error("collection {name} exists already; choose another name")]
     Exists { name: CollectionName },
     #[error("collection number {id} is gone; list the collections")]
@@ -139,6 +143,8 @@ impl Coded for StoreError {
             Self::NotABackup { .. } => "backup.other_folder",
             Self::BackupBusy { .. } => "backup.busy",
             Self::NotEmpty { .. } => "restore.not_empty",
+            Self::RestoreBusy { .. } => "restore.busy",
+            Self::HalfRestored { .. } => "restore.unfinished",
             Self::Exists { .. } => "collection.exists",
             Self::NoCollection { .. } => "collection.unknown",
             Self::NoJob { .. } => "job.unknown",
@@ -161,7 +167,7 @@ impl Coded for StoreError {
             Self::Absent { .. } | Self::NoCollection { .. } | Self::NoJob { .. } | Self::NoBackup { .. } => {
                 Fault::NotFound
             }
-            Self::Locked { .. } | Self::BackupBusy { .. } => Fault::Busy,
+            Self::Locked { .. } | Self::BackupBusy { .. } | Self::RestoreBusy { .. } => Fault::Busy,
             Self::ReadOnly { .. } | Self::OpenedForReading => Fault::Forbidden,
             Self::NewerVersion { .. }
             | Self::NewerBackup { .. }
@@ -175,7 +181,8 @@ impl Coded for StoreError {
             | Self::NoSwitch
             | Self::SwitchLacks { .. }
             | Self::NotABackup { .. }
-            | Self::NotEmpty { .. } => Fault::Conflict,
+            | Self::NotEmpty { .. }
+            | Self::HalfRestored { .. } => Fault::Conflict,
             Self::WrongDim { .. } | Self::SpaceId { .. } => Fault::Input,
             Self::TooManyParts { .. } => Fault::TooLarge,
             Self::Full { .. }

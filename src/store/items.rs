@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::collections::{RootId, space_of};
-use super::{CAPTION, CollectionId, ContentId, Filter, Store, StoreError, sql_count, unreadable};
+use super::collections::RootId;
+use super::{CAPTION, CollectionId, ContentId, Field, Filter, Store, StoreError, sql_count, unreadable};
 use crate::types::{Date, ItemKey};
 
 /// Names one version of an item: a replaced item gets a new one, and none is given twice.
@@ -310,7 +310,7 @@ impl Store {
     /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space. Captions have a
     /// space of their own and are not among them.
     pub fn lacking_vectors(&self, collection: CollectionId) -> Result<Vec<PartId>, StoreError> {
-        self.read(|db| lacking_in(db, collection, space_of(db, collection)?.as_deref()))
+        self.read(|db| lacking_in(db, collection, Field::Own.space(db, collection)?.as_deref()))
     }
 }
 

@@ -13,6 +13,7 @@ mod collections;
 mod compact;
 mod copying;
 mod error;
+mod field;
 mod filter;
 mod io;
 mod items;
@@ -32,6 +33,7 @@ mod schema;
 mod segment;
 mod segments;
 mod settings;
+mod staging;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,7 @@ pub use collections::{
 };
 pub use compact::{Compacted, Compaction, Waste};
 pub use error::StoreError;
+pub use field::Field;
 pub use filter::Filter;
 pub use items::{Body, Item, ItemId, PartId, PartRecord, Place, Stamp, Stamps};
 pub use jobs::{JobId, JobRecord, JobState, NewJob, Reject};
@@ -105,7 +108,8 @@ impl Store {
     /// Opens a data folder.
     ///
     /// # Errors
-    /// `Absent` to a reader, `Locked` to a second writer, `NewerVersion`, `ReadOnly`, and what the disk reports.
+    /// `Absent` to a reader, `Locked` to a second writer, `NewerVersion`, `HalfRestored`, `ReadOnly`, and what the disk
+    /// reports.
     pub fn open(data: &Path, access: Access) -> Result<Self, StoreError> {
         Self::open_through(data, access, Io::default())
     }
@@ -116,6 +120,9 @@ impl Store {
         if access == Access::Read && !db.exists() {
             return Err(StoreError::Absent { path: data.to_owned() });
         }
+        if access == Access::Write && staging::is_half_restored(data) {
+            return Err(StoreError::HalfRestored { path: data.to_owned() });
+        }
         let (lock, writer) = match access {
             Access::Read => (None, None),
             Access::Write => {
@@ -125,6 +132,7 @@ impl Store {
                 // The database's own name and the lock's are new at the first start.
                 io.sync_dir(data)?;
                 recover::run(data, &mut conn, &io)?;
+                staging::tidy(data);
                 let writer = Writer { conn, growing: Default::default() };
                 (Some(lock), Some(Mutex::new(writer)))
             }

@@ -10,12 +10,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 use walkdir::WalkDir;
 
-use super::collections::space_of;
 use super::io::Io;
 use super::retire::Hold;
 use super::segment::{Segment, check_header, length, stride, whole_rows};
 use super::segments::{self, SegmentRow};
-use super::{SegmentId, StoreError, now};
+use super::{Field, SegmentId, StoreError, now};
 
 pub(super) fn run(data: &Path, conn: &mut Connection, io: &Io) -> Result<(), StoreError> {
     end_jobs(conn, io)?;
@@ -134,7 +133,7 @@ fn lose_all(
 /// lost: it lacks a vector there, and the switch goes on with it.
 fn lose(tx: &Transaction<'_>, row: &SegmentRow, from: u32, to: u32) -> Result<(), StoreError> {
     let range = params![row.num, from, to];
-    if space_of(tx, row.collection)?.as_ref() == Some(&row.space) {
+    if Field::Own.space(tx, row.collection)?.as_ref() == Some(&row.space) {
         tx.execute(
             "UPDATE parts SET lost = 1 WHERE (item, part) IN
              (SELECT item, part FROM vectors WHERE segment = ? AND row >= ? AND row < ?)",

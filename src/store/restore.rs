@@ -1,14 +1,14 @@
 //! Bringing a backup back: verified first, laid out beside, and put in place in one step.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::io::Io;
 use super::manifest::{Entry, Manifest};
+use super::staging::{Staging, refuse_used};
 use super::{Access, Store, StoreError, copying};
 
 /// What a restore brought back.
@@ -20,43 +20,24 @@ pub struct RestoreReport {
     pub made: String,
 }
 
-/// Brings a backup back as the data folder `to`: absent, or an empty folder. Every byte is verified first; `to` is then
-/// whole, or as it was.
+/// Brings a backup back as the data folder `to`: absent, or an empty folder, which may be a mount point. Every byte is
+/// verified first; `to` is then whole, or as it was.
 ///
 /// # Errors
-/// `NotEmpty`, `NoBackup`, `NewerBackup`, `DamagedBackup`, `Full` and what the disks report.
+/// `NotEmpty`, `RestoreBusy`, `NoBackup`, `NewerBackup`, `DamagedBackup`, `Full` and what the disks report.
 pub fn restore(backup: &Path, to: &Path) -> Result<RestoreReport, StoreError> {
+    restore_through(backup, to, &Io::default())
+}
+
+pub(super) fn restore_through(backup: &Path, to: &Path, io: &Io) -> Result<RestoreReport, StoreError> {
     refuse_used(to)?;
     let manifest = Manifest::read(backup)?;
     verify(backup, &manifest)?;
-    let io = Io::default();
-    let parent = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    io.make_root(parent)?;
-    let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let staging = parent.join(format!(".{name}.restoring-{}", Uuid::new_v4()));
-    let done = lay_out(backup, &manifest, &staging, &io).and_then(|()| {
-        refuse_used(to)?;
-        // Over an empty folder, too.
-        io.rename(&staging, to)?;
-        io.sync_dir(parent)
-    });
-    if let Err(e) = done {
-        let _ = fs::remove_dir_all(&staging);
-        return Err(e);
-    }
+    let staging = Staging::begin(to, io)?;
+    lay_out(backup, &manifest, &staging.data(), io)?;
+    staging.place(io)?;
     let bytes = manifest.files.iter().map(|entry| entry.bytes).sum();
     Ok(RestoreReport { files: manifest.files.len() as u64, bytes, made: manifest.head.made })
-}
-
-/// A folder that has something in it is somebody's data.
-fn refuse_used(to: &Path) -> Result<(), StoreError> {
-    let used = match fs::read_dir(to) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(e) if e.kind() == ErrorKind::NotFound => false,
-        Err(e) if e.kind() == ErrorKind::NotADirectory => true,
-        Err(e) => return Err(StoreError::io(to, e)),
-    };
-    if used { Err(StoreError::NotEmpty { path: to.to_owned() }) } else { Ok(()) }
 }
 
 /// Whether every object is there and is what its name says.
@@ -91,7 +72,7 @@ fn lay_out(backup: &Path, manifest: &Manifest, staging: &Path, io: &Io) -> Resul
         io.sync_dir(folder)
     })?;
     // As a writer would open it: that looks at every segment, and brings an older format up to date.
-    drop(Store::open(staging, Access::Write)?);
+    drop(Store::open_through(staging, Access::Write, io.clone())?);
     for left in ["lock", "hold"] {
         io.remove(&staging.join(left))?;
     }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::collections::{self, CollectionRecord, space_of};
+use super::collections::{self, CollectionRecord};
 use super::items::part_of;
 use super::segment::length;
 use super::{
-    CollectionId, ItemId, LiveRow, PartId, Segment, SegmentId, Store, StoreError, Writer, unreadable,
+    CollectionId, Field, ItemId, LiveRow, PartId, Segment, SegmentId, Store, StoreError, Writer, unreadable,
 };
 use crate::types::Dim;
 
@@ -59,9 +59,13 @@ pub(super) fn select(
     Ok(out)
 }
 
-/// The segments of a collection's space.
-pub(super) fn current(db: &Connection, collection: CollectionId) -> Result<Vec<SegmentRow>, StoreError> {
-    let space = space_of(db, collection)?;
+/// The segments of one of a collection's spaces.
+pub(super) fn current(
+    db: &Connection,
+    collection: CollectionId,
+    field: Field,
+) -> Result<Vec<SegmentRow>, StoreError> {
+    let space = field.space(db, collection)?;
     select(db, "WHERE g.collection = ? AND g.space = ?", params![collection.0, space])
 }
 
@@ -132,24 +136,25 @@ impl Maps {
 }
 
 impl Store {
-    /// A collection, the segments of its space and their live rows, of one moment: a compaction or a switch by this or
-    /// another process changes them together.
-    pub fn view(&self, collection: CollectionId) -> Result<View, StoreError> {
+    /// A collection, the segments of one of its spaces and their live rows, of one moment: a compaction or a switch by this
+    /// or another process changes them together.
+    pub fn view(&self, collection: CollectionId, field: Field) -> Result<View, StoreError> {
         const TRIES: u32 = 20;
         for _ in 1..TRIES {
-            if let Some(view) = self.try_view(collection)? {
+            if let Some(view) = self.try_view(collection, field)? {
                 return Ok(view);
             }
         }
         // Then some file is gone that is named: its parts are lost.
         let record = self.read(|db| collections::by_id(db, collection))?;
-        Ok(View { record, segments: self.segments(collection)?, live: self.live(collection)? })
+        let (segments, live) = (self.segments_of(collection, field)?, self.live_of(collection, field)?);
+        Ok(View { record, segments, live })
     }
 
     /// `None`: a file went between reading the table and mapping it, because a compaction took its rows elsewhere.
-    fn try_view(&self, collection: CollectionId) -> Result<Option<View>, StoreError> {
+    fn try_view(&self, collection: CollectionId, field: Field) -> Result<Option<View>, StoreError> {
         let (record, rows, live) = self.read(|db| {
-            let (record, rows) = (collections::by_id(db, collection)?, current(db, collection)?);
+            let (record, rows) = (collections::by_id(db, collection)?, current(db, collection, field)?);
             let mut live = Vec::new();
             for row in &rows {
                 live_of(db, row, row.rows, &mut live)?;
@@ -174,7 +179,16 @@ impl Store {
     /// The segments of a collection's space, mapped, oldest first. One whose file is gone or damaged is left out with a
     /// warning; its parts are among `lost_vectors`.
     pub fn segments(&self, collection: CollectionId) -> Result<Vec<Arc<Segment>>, StoreError> {
-        let rows = self.read(|db| current(db, collection))?;
+        self.segments_of(collection, Field::Own)
+    }
+
+    /// The same of one of its spaces.
+    pub(super) fn segments_of(
+        &self,
+        collection: CollectionId,
+        field: Field,
+    ) -> Result<Vec<Arc<Segment>>, StoreError> {
+        let rows = self.read(|db| current(db, collection, field))?;
         Ok(rows.iter().filter_map(|row| self.try_map(row)).collect())
     }
 
@@ -194,20 +208,19 @@ impl Store {
 
     /// Every row of a collection's space that an item has now and its file holds, by segment and row.
     pub fn live(&self, collection: CollectionId) -> Result<Vec<LiveRow>, StoreError> {
-        self.read(|db| self.live_in(db, current(db, collection)?))
+        self.live_of(collection, Field::Own)
     }
 
-    pub(super) fn live_in(
-        &self,
-        db: &Connection,
-        segments: Vec<SegmentRow>,
-    ) -> Result<Vec<LiveRow>, StoreError> {
-        let mut out = Vec::new();
-        for row in segments {
-            let held = self.try_map(&row).map_or(0, |segment| segment.rows());
-            live_of(db, &row, held, &mut out)?;
-        }
-        Ok(out)
+    /// The same of one of its spaces.
+    pub(super) fn live_of(&self, collection: CollectionId, field: Field) -> Result<Vec<LiveRow>, StoreError> {
+        self.read(|db| {
+            let mut out = Vec::new();
+            for row in current(db, collection, field)? {
+                let held = self.try_map(&row).map_or(0, |segment| segment.rows());
+                live_of(db, &row, held, &mut out)?;
+            }
+            Ok(out)
+        })
     }
 
     /// Parts whose acknowledged vector is no longer in its file. A writer noted them when it opened; a reader finds them
@@ -219,8 +232,8 @@ impl Store {
                  WHERE p.lost = 1 AND i.collection = ?",
             )?;
             let mut out: Vec<PartId> = noted.query_map([collection.0], part_of)?.collect::<Result<_, _>>()?;
-            let captions = super::captions::caption_rows(db, collection)?;
-            for row in current(db, collection)?.into_iter().chain(captions) {
+            let captions = current(db, collection, Field::Captions)?;
+            for row in current(db, collection, Field::Own)?.into_iter().chain(captions) {
                 let held = self.try_map(&row).map_or(0, |segment| segment.rows());
                 if held < row.rows {
                     let mut query =

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::super::io::Hook;
 use super::super::manifest::Manifest;
+use super::super::restore::restore_through;
 use super::*;
 use crate::types::Coded;
 
@@ -234,4 +235,123 @@ fn a_backup_that_fails_anywhere_leaves_the_older_one() {
             same(&target, id, &model);
         }
     }
+}
+
+/// Names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = all.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_restore_that_fails_anywhere_leaves_the_target_as_it_was() {
+    let (data, place) = (folder(), folder());
+    let (store, id, model) = lived_in(data.path());
+    let to = place.path().join("backup");
+    store.backup(&to, &extra()).unwrap();
+    drop(store);
+    let (mut injected, mut hints) = (0, 0);
+    for there in [false, true] {
+        for (kind, code) in [
+            (ErrorKind::StorageFull, "store.full"),
+            (ErrorKind::Other, "store.io"),
+            (ErrorKind::ReadOnlyFilesystem, "store.read_only"),
+        ] {
+            for at in 0.. {
+                let home = folder();
+                let target = home.path().join("data");
+                if there {
+                    std::fs::create_dir_all(target.join("lost+found")).unwrap();
+                }
+                let count = Arc::new(AtomicUsize::new(0));
+                let counted = count.clone();
+                let hook: Hook = Arc::new(move |_| match counted.fetch_add(1, Ordering::Relaxed) {
+                    n if n == at => Err(kind.into()),
+                    _ => Ok(()),
+                });
+                let outcome = restore_through(&to, &target, &super::super::io::Io::hooked(hook));
+                if count.load(Ordering::Relaxed) <= at {
+                    outcome.unwrap();
+                    same(&target, id, &model);
+                    break;
+                }
+                injected += 1;
+                let Err(e) = outcome else {
+                    // The hint in the lock of what is laid out is nobody's; without it the restore is whole.
+                    hints += 1;
+                    same(&target, id, &model);
+                    continue;
+                };
+                assert_eq!(e.code(), code, "step {at}");
+                let (around, inside) =
+                    if there { (vec!["data"], vec!["lost+found"]) } else { (vec![], vec![]) };
+                assert_eq!(
+                    (names(home.path()), names(&target)),
+                    (owned(&around), owned(&inside)),
+                    "step {at}"
+                );
+                restore(&to, &target).unwrap();
+                same(&target, id, &model);
+            }
+        }
+    }
+    println!("{injected} steps of a restore failed");
+    assert!(injected > 200 && hints * 10 < injected, "{injected}, {hints}");
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_restore_that_was_killed_is_cleaned_up_by_the_next_one() {
+    let (data, place) = (folder(), folder());
+    let (store, id, model) = lived_in(data.path());
+    let to = place.path().join("backup");
+    store.backup(&to, &extra()).unwrap();
+    drop(store);
+    // As a kill leaves it: beside a target that was absent, and in one that was there, some of it in place.
+    let home = folder();
+    let (target, half) = (home.path().join("data"), home.path().join("there"));
+    restore(&to, &home.path().join(".data.restoring/data")).unwrap();
+    restore(&to, &half.join(".restoring/data")).unwrap();
+    for name in ["vectors", "blobs"] {
+        std::fs::rename(half.join(".restoring/data").join(name), half.join(name)).unwrap();
+    }
+    // It is no data folder yet, and must not become another one.
+    assert_eq!(refused(Store::open(&half, Access::Read)), "store.absent");
+    assert_eq!(refused(Store::open(&half, Access::Write)), "restore.unfinished");
+    for target in [&target, &half] {
+        restore(&to, target).unwrap();
+        same(target, id, &model);
+        assert_eq!(refused(restore(&to, target)), "restore.not_empty");
+        assert!(!names(target).contains(&".restoring".to_owned()));
+    }
+    assert_eq!(names(home.path()), ["data", "there"]);
+    // What else is in such a folder is somebody's.
+    std::fs::create_dir_all(home.path().join("third/.restoring/data")).unwrap();
+    std::fs::write(home.path().join("third/letter.txt"), "mine").unwrap();
+    assert_eq!(refused(restore(&to, &home.path().join("third"))), "restore.not_empty");
+}
+
+#[test]
+fn two_restores_into_one_folder_do_not_meet() {
+    let (data, place) = (folder(), folder());
+    let (store, id, model) = lived_in(data.path());
+    let (to, target) = (place.path().join("backup"), place.path().join("data"));
+    store.backup(&to, &extra()).unwrap();
+    drop(store);
+    let second = std::sync::Once::new();
+    let (from, into) = (to.clone(), target.clone());
+    // In the middle of the first one.
+    let hook: Hook = Arc::new(move |op| {
+        if matches!(op, super::super::io::Op::Write { .. }) {
+            second.call_once(|| assert_eq!(refused(restore(&from, &into)), "restore.busy"));
+        }
+        Ok(())
+    });
+    restore_through(&to, &target, &super::super::io::Io::hooked(hook)).unwrap();
+    same(&target, id, &model);
 }

@@ -5,15 +5,15 @@ use rusqlite::Connection;
 use super::*;
 use crate::types::Vector;
 
-fn words() -> SpaceRecord {
+pub fn words() -> SpaceRecord {
     SpaceRecord { id: "words-1".into(), descriptor: json!({}), dim: Dim::new(2).unwrap() }
 }
 
-fn in_words(x: f32) -> Vector {
+pub fn in_words(x: f32) -> Vector {
     Vector::unit(vec![x, 1.0], Dim::new(2).unwrap()).unwrap()
 }
 
-fn told(of: &str, caption: &str, vector: f32) -> Description {
+pub fn told(of: &str, caption: &str, vector: f32) -> Description {
     Description {
         key: key(of),
         caption: Some(caption.to_owned()),
@@ -25,9 +25,9 @@ fn told(of: &str, caption: &str, vector: f32) -> Description {
 }
 
 /// Captions as a reader sees them: key, text and vector.
-fn captions(store: &Store, id: CollectionId) -> Vec<(String, String, Vec<f32>)> {
-    let segments = store.caption_segments(id).unwrap();
-    let live = store.live_captions(id).unwrap();
+pub fn captions(store: &Store, id: CollectionId) -> Vec<(String, String, Vec<f32>)> {
+    let segments = store.segments_of(id, Field::Captions).unwrap();
+    let live = store.live_of(id, Field::Captions).unwrap();
     let mut out = Vec::new();
     for item in store.list(id, &Filter::default(), None, 100).unwrap() {
         let Some(text) = item.caption() else { continue };
@@ -98,4 +98,47 @@ fn a_folder_from_before_captions_opens_with_all_that_is_in_it() {
     store.set_caption_encoder(id, &"e".parse().unwrap(), &words()).unwrap();
     store.describe(id, &[told("a", "one", 1.0)]).unwrap();
     assert_eq!(captions(&store, id).len(), 1);
+}
+
+#[test]
+fn dead_captions_go_as_other_dead_rows_do() {
+    let data = folder();
+    let (mut store, id) = fresh(data.path());
+    store.segment_bytes = Segment::HEADER_BYTES + 8 * 6;
+    store.set_caption_encoder(id, &"e".parse().unwrap(), &words()).unwrap();
+    let names: Vec<String> = (0..20).map(|n| format!("k{n:02}")).collect();
+    store.commit(id, &upsert(names.iter().map(|name| entry(name, 1, 1)).collect())).unwrap();
+    for (n, some) in names.chunks(4).enumerate() {
+        let told: Vec<_> = some.iter().map(|name| told(name, name, n as f32)).collect();
+        store.describe(id, &told).unwrap();
+    }
+    // Half of them are told anew.
+    for name in names.iter().step_by(2) {
+        store.describe(id, &[told(name, "anew", 9.0)]).unwrap();
+    }
+    let before = captions(&store, id);
+    let rows =
+        |store: &Store| store.segments_of(id, Field::Captions).unwrap().iter().map(|s| s.rows()).sum::<u32>();
+    assert_eq!((rows(&store), before.len()), (30, 20));
+    let held = store.segments_of(id, Field::Captions).unwrap();
+    let own = store.segments(id).unwrap();
+
+    // A caption that changes while rows are copied is not alive twice.
+    let copies = store.compact(id, Field::Captions).unwrap().unwrap();
+    store.describe(id, &[told("k01", "meanwhile", 7.0)]).unwrap();
+    let done = store.install(copies).unwrap().unwrap();
+    store.sweep();
+    assert!(done.dropped >= 10, "{}", done.dropped);
+    let mut after = before;
+    after[1] = ("k01".to_owned(), "meanwhile".to_owned(), in_words(7.0).into_inner());
+    assert_eq!(captions(&store, id), after);
+    assert_eq!(held[0].row(0), in_words(0.0).as_slice(), "a mapping that a search holds stays good");
+    let ids = |segments: Vec<std::sync::Arc<Segment>>| segments.iter().map(|s| s.id()).collect::<Vec<_>>();
+    assert_eq!(ids(store.segments(id).unwrap()), ids(own), "the pictures lie where they lay");
+    drop((held, store));
+    let store = Store::open(data.path(), Access::Write).unwrap();
+    assert_eq!(captions(&store, id), after);
+    assert_eq!(super::compact::files(data.path()), super::compact::named(&store));
+    assert_eq!(store.check().unwrap(), [""; 0]);
+    assert!(store.lost_vectors(id).unwrap().is_empty());
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::retire::Hold;
 use super::*;
 
-/// Compacts to the end, as the library does.
+/// Compacts a collection's own space to the end, as the library does.
 pub fn compact(store: &Store, id: CollectionId) -> Option<Compacted> {
-    let done = store.compact(id).unwrap().and_then(|copies| store.install(copies).unwrap());
+    let done = store.compact(id, Field::Own).unwrap().and_then(|copies| store.install(copies).unwrap());
     store.sweep();
     done
 }
@@ -59,7 +59,7 @@ fn dead_rows_go_and_live_ones_stay_where_they_are_found() {
     assert_eq!(seen(&store, id), expected(&model));
     assert_eq!(files(data.path()), named(&store), "the old files are gone");
     assert_eq!(store.check().unwrap(), [""; 0]);
-    assert!(store.compact(id).unwrap().is_none(), "nothing is left to take out");
+    assert!(store.compact(id, Field::Own).unwrap().is_none(), "nothing is left to take out");
     // The last one goes on growing.
     store.commit(id, &upsert(vec![entry("new", 900, 1)])).unwrap();
     assert_eq!(store.segments(id).unwrap().len(), 2);
@@ -79,7 +79,7 @@ fn a_quarter_dead_is_left_alone_and_more_is_not() {
     let delete = |text: &str| Batch { upserts: Vec::new(), deletes: vec![key(text)] };
     store.commit(id, &delete("k00")).unwrap();
     store.commit(id, &delete("k01")).unwrap();
-    assert!(store.compact(id).unwrap().is_none());
+    assert!(store.compact(id, Field::Own).unwrap().is_none());
     store.commit(id, &delete("k02")).unwrap();
     assert_eq!(compact(&store, id).unwrap().dropped, 3);
     // With nothing alive no segment is left.
@@ -95,7 +95,7 @@ fn a_quarter_dead_is_left_alone_and_more_is_not() {
 fn commits_go_on_while_rows_are_copied() {
     let data = folder();
     let (store, id, mut model) = half_dead(data.path());
-    let copies = store.compact(id).unwrap().unwrap();
+    let copies = store.compact(id, Field::Own).unwrap().unwrap();
     let batch =
         Batch { upserts: vec![entry("k01", 700, 1), entry("new", 800, 2)], deletes: vec![key("k03")] };
     store.commit(id, &batch).unwrap();
@@ -108,7 +108,8 @@ fn commits_go_on_while_rows_are_copied() {
     // Another one of the same rows comes too late.
     let data = folder();
     let (store, id, model) = half_dead(data.path());
-    let (one, two) = (store.compact(id).unwrap().unwrap(), store.compact(id).unwrap().unwrap());
+    let (one, two) =
+        (store.compact(id, Field::Own).unwrap().unwrap(), store.compact(id, Field::Own).unwrap().unwrap());
     assert!(store.install(one).unwrap().is_some() && store.install(two).unwrap().is_none());
     store.sweep();
     assert_eq!(seen(&store, id), expected(&model));
@@ -119,7 +120,7 @@ fn commits_go_on_while_rows_are_copied() {
 fn copies_that_were_never_swapped_are_garbage_at_the_next_open() {
     let data = folder();
     let (store, id, model) = half_dead(data.path());
-    drop(store.compact(id).unwrap().unwrap());
+    drop(store.compact(id, Field::Own).unwrap().unwrap());
     drop(store);
     let store = Store::open(data.path(), Access::Write).unwrap();
     assert_eq!(files(data.path()), named(&store));
@@ -167,7 +168,7 @@ fn a_damaged_segment_is_not_copied_into_a_fresh_checksum() {
 
 /// What `seen` tells, from a view of one moment.
 fn viewed(store: &Store, id: CollectionId) -> BTreeMap<ItemId, BTreeMap<u16, Vec<f32>>> {
-    let View { segments, live, .. } = store.view(id).unwrap();
+    let View { segments, live, .. } = store.view(id, Field::Own).unwrap();
     let mut out: BTreeMap<ItemId, BTreeMap<u16, Vec<f32>>> = BTreeMap::new();
     for row in live {
         let segment = segments.iter().find(|s| s.id() == row.segment).expect("its segment is in the view");
@@ -220,7 +221,7 @@ fn copies_of_a_space_that_was_left_meanwhile_are_not_put_in_place() {
     use super::switch::{begin, expected_wide, fill_all};
     let data = folder();
     let (store, id, model) = half_dead(data.path());
-    let copies = store.compact(id).unwrap().unwrap();
+    let copies = store.compact(id, Field::Own).unwrap().unwrap();
     begin(&store, id).unwrap();
     fill_all(&store, id);
     store.swap(id).unwrap();

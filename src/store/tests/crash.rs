@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::super::io::{Hook, Op};
+use super::captions::{captions, in_words, told, words};
 use super::switch::{begin, expected_wide, fill_all, in_both, wide_vector};
 use super::*;
 
@@ -151,6 +152,8 @@ type Model = BTreeMap<String, (u32, u32)>;
 struct Truth {
     model: Model,
     blobs: BTreeSet<ContentId>,
+    /// By key: what is told of it, and the seed of that's vector.
+    captions: BTreeMap<String, (String, u32)>,
     /// The collection has been switched to the other space.
     wide: bool,
 }
@@ -158,6 +161,14 @@ struct Truth {
 impl Truth {
     fn seen(&self) -> BTreeMap<String, (String, Vec<Vec<f32>>)> {
         if self.wide { expected_wide(&self.model) } else { expected(&self.model) }
+    }
+
+    /// What `captions` shows.
+    fn told(&self) -> Vec<(String, String, Vec<f32>)> {
+        let told = |(key, (text, seed)): (&String, &(String, u32))| {
+            (key.clone(), text.clone(), in_words(*seed as f32).into_inner())
+        };
+        self.captions.iter().map(told).collect()
     }
 }
 
@@ -168,6 +179,7 @@ struct Run {
     /// How many steps were done at each acknowledgement, and what was true then.
     acknowledged: Vec<(usize, Truth)>,
     id: CollectionId,
+    captions_compacted: u32,
 }
 
 /// Chances from a seed, the same everywhere.
@@ -189,6 +201,7 @@ struct Running {
     acknowledged: Vec<(usize, Truth)>,
     dice: Dice,
     seed: u32,
+    captions_compacted: u32,
 }
 
 impl Running {
@@ -204,6 +217,7 @@ impl Running {
             let name = format!("k{}", self.dice.below(8));
             batch.deletes.push(key(&name));
             self.truth.model.remove(&name);
+            self.truth.captions.remove(&name);
         }
         for _ in 0..=self.dice.below(3) {
             self.seed += 10;
@@ -223,6 +237,19 @@ impl Running {
         self.acknowledge();
     }
 
+    /// Tells up to three of the items something; one of them twice, so that a row dies at once.
+    fn describe(&mut self) {
+        let names: Vec<String> =
+            self.truth.model.keys().take(1 + self.dice.below(3) as usize).cloned().collect();
+        for name in names.iter().chain(names.first()) {
+            self.seed += 10;
+            let text = format!("caption {}", self.seed);
+            self.store.describe(self.id, &[told(name, &text, self.seed as f32)]).unwrap();
+            self.truth.captions.insert(name.clone(), (text, self.seed));
+            self.acknowledge();
+        }
+    }
+
     fn seal(&mut self) {
         if let Some(last) = self.store.segments(self.id).unwrap().pop() {
             self.store.seal(last.id()).unwrap();
@@ -231,12 +258,19 @@ impl Running {
 
     /// Sometimes with a commit between copying and swapping, sometimes never swapped.
     fn compact(&mut self) {
-        let Some(copies) = self.store.compact(self.id).unwrap() else { return };
+        for field in Field::ALL {
+            self.compact_one(field);
+        }
+    }
+
+    fn compact_one(&mut self, field: Field) {
+        let Some(copies) = self.store.compact(self.id, field).unwrap() else { return };
         let how = self.dice.below(3);
         if how == 0 {
             self.change();
         }
         if how < 2 {
+            self.captions_compacted += u32::from(field == Field::Captions);
             self.store.install(copies).unwrap().unwrap();
             self.store.sweep();
         }
@@ -276,15 +310,19 @@ fn record(seed: u64) -> Run {
     let steps = Arc::new(Mutex::new(Vec::new()));
     let mut store = Store::open(data.path(), Access::Write).unwrap();
     let id = collection(&store);
+    store.set_caption_encoder(id, &"words".parse().unwrap(), &words()).unwrap();
     store.io.hook = Some(recorder(data.path().to_owned(), steps.clone()));
     store.segment_bytes = Segment::HEADER_BYTES + 60;
     let (truth, dice) = (Truth::default(), Dice(seed));
-    let mut run = Running { store, id, steps, truth, acknowledged: Vec::new(), dice, seed: 0 };
+    let mut run =
+        Running { store, id, steps, truth, acknowledged: Vec::new(), dice, seed: 0, captions_compacted: 0 };
     run.acknowledge();
     run.change();
-    for _ in 0..9 {
-        match run.dice.below(10) {
+    run.describe();
+    for _ in 0..10 {
+        match run.dice.below(12) {
             0..3 => run.change(),
+            10.. => run.describe(),
             3 => run.import_again(),
             4 => run.seal(),
             5..8 => run.compact(),
@@ -294,7 +332,7 @@ fn record(seed: u64) -> Run {
     }
     let last = database(data.path());
     let steps = run.steps.lock().unwrap().clone();
-    Run { steps, last, acknowledged: run.acknowledged, id }
+    Run { steps, last, acknowledged: run.acknowledged, id, captions_compacted: run.captions_compacted }
 }
 
 /// Every sequence is cut at every step, three ways.
@@ -302,11 +340,12 @@ const SEQUENCES: u64 = 5;
 
 #[test]
 fn after_any_crash_all_that_was_acknowledged_is_there() {
-    let (mut removed, mut switched, mut cuts) = (0, 0, 0);
+    let (mut removed, mut switched, mut compacted, mut cuts) = (0, 0, 0, 0);
     for seed in 0..SEQUENCES {
         let run = record(seed);
         removed += run.steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
         switched += usize::from(run.acknowledged.last().is_some_and(|(_, truth)| truth.wide));
+        compacted += run.captions_compacted;
         cuts += 3 * (run.steps.len() + 1);
         for done in 0..=run.steps.len() {
             let mut disk = Disk::default();
@@ -325,8 +364,10 @@ fn after_any_crash_all_that_was_acknowledged_is_there() {
             }
         }
     }
-    println!("{cuts} cuts in {SEQUENCES} sequences; {removed} files removed, {switched} switched");
-    assert!(removed > 3 && switched > 1, "the sequences compact and switch, too");
+    println!(
+        "{cuts} cuts in {SEQUENCES} sequences; {removed} files removed, {switched} switched, captions compacted {compacted} times"
+    );
+    assert!(removed > 3 && switched > 1 && compacted > 2, "the sequences compact and switch, too");
 }
 
 fn check(run: &Run, done: usize, data: &Path, what: &str) {
@@ -335,8 +376,9 @@ fn check(run: &Run, done: usize, data: &Path, what: &str) {
     let after = run.acknowledged.iter().find(|(at, _)| *at > done).map_or(before, |(_, truth)| truth);
     for access in [Access::Read, Access::Write] {
         let store = Store::open(data, access).unwrap();
-        let found = seen(&store, run.id);
-        assert!(found == before.seen() || found == after.seen(), "{what}: {found:?}");
+        let found = (seen(&store, run.id), captions(&store, run.id));
+        let may = [before, after].map(|truth| (truth.seen(), truth.told()));
+        assert!(may.contains(&found), "{what}: {found:?}");
         assert!(store.lost_vectors(run.id).unwrap().is_empty(), "{what}");
         for blob in &before.blobs {
             let bytes = fs::read(store.blob_path(blob)).unwrap();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::super::io::{Hook, Op};
+use super::captions::{captions, told as described, words};
 use super::switch::{begin, expected_wide, in_both, try_fill_all};
 use super::*;
 use crate::types::Coded;
@@ -67,7 +68,17 @@ fn deeds() -> Vec<Deed> {
         Deed {
             name: "compact",
             act: |store, id| {
-                let copies = store.compact(id)?.expect("half of it is dead");
+                let copies = store.compact(id, Field::Own)?.expect("half of it is dead");
+                store.install(copies)?.expect("nobody else compacts");
+                store.sweep();
+                Ok(())
+            },
+            after: |_| {},
+        },
+        Deed {
+            name: "compacting captions",
+            act: |store, id| {
+                let copies = store.compact(id, Field::Captions)?.expect("half of them are dead");
                 store.install(copies)?.expect("nobody else compacts");
                 store.sweep();
                 Ok(())
@@ -105,6 +116,10 @@ fn prepared(data: &Path) -> (Store, CollectionId, Model) {
     let other = store.create_collection(&new).unwrap().id;
     store.set_encoder(other, &"minilm".parse().unwrap(), &space()).unwrap();
     store.commit(other, &upsert(vec![entry("x", 1, 2)])).unwrap();
+    store.set_caption_encoder(id, &"words".parse().unwrap(), &words()).unwrap();
+    for text in ["first", "second"] {
+        store.describe(id, &["c", "d", "e"].map(|k| described(k, text, 1.0))).unwrap();
+    }
     let model = ["a", "b", "c", "d", "e"].map(|k| (k.to_owned(), (2, 1))).into();
     (store, id, model)
 }
@@ -172,6 +187,9 @@ fn check(
         |model: &Model| if deed.name == "switch" { expected_wide(model) } else { expected(model) };
     let now = if done { expected_after(after) } else { expected(before) };
     assert_eq!(seen(store, id), now, "{told}");
+    let captioned = captions(store, id);
+    assert_eq!(captioned.len(), 3, "{told}");
+    assert!(captioned.iter().all(|(_, text, _)| text == "second"), "{told}");
     // The disk is well again.
     if !done {
         (deed.act)(store, id).unwrap_or_else(|e| panic!("{told}, again: {e}"));
@@ -183,6 +201,7 @@ fn check(
     assert_eq!(seen(store, id), expected_after(&after), "{told}, and on");
     let reader = Store::open(data, Access::Read).unwrap();
     assert_eq!(seen(&reader, id), expected_after(&after), "{told}, read");
+    assert_eq!((captions(store, id), captions(&reader, id)), (captioned.clone(), captioned), "{told}");
     assert_eq!(reader.check().unwrap(), [""; 0], "{told}");
     assert!(reader.lost_vectors(id).unwrap().is_empty(), "{told}");
 }
