@@ -1,6 +1,7 @@
 //! `simile bench`: the figures of `docs/benchmarks.md`, on this machine.
 
 mod encoders;
+mod limits;
 
 use std::path::PathBuf;
 
@@ -40,11 +41,15 @@ pub struct Args {
 enum What {
     /// How long one encoder takes
     Encoders(encoders::Args),
+    /// What this machine can do at most
+    Limits(limits::Args),
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
-    if let Some(What::Encoders(args)) = &args.what {
-        return encoders::run(global, args);
+    match &args.what {
+        Some(What::Encoders(args)) => return encoders::run(global, args),
+        Some(What::Limits(args)) => return limits::run(global, args),
+        None => {}
     }
     let folder = tempfile::tempdir().map_err(|e| {
         CliError::new(exit::INTERNAL, "bench.folder", format!("no folder to measure in ({e})"))

@@ -6,7 +6,7 @@ use super::file::File;
 use super::{ConfigError, Vars, text};
 
 /// What encoders are asked to compute in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionSetting {
     /// bf16 where the processor has it and the encoder's own check passes, else f32.

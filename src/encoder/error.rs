@@ -25,6 +25,8 @@ pub enum EncoderError {
         "crop {at} is {got} x {got} pixels, {encoder} wants {want} x {want}; make it with the encoder's preprocessing"
     )]
     WrongCrop { encoder: EncoderName, at: usize, got: u32, want: u32 },
+    #[error("text {at} is not 1 to {most} tokens below {vocabulary}, which {encoder} reads")]
+    Tokens { encoder: EncoderName, at: usize, most: usize, vocabulary: usize },
     #[error("{}: cannot be read ({source}); check the model's folder or pull the model again", .file.display())]
     Unreadable { file: PathBuf, source: std::io::Error },
     #[error("{}: is no whole file of weights ({why}); pull or copy the model again", .file.display())]
@@ -108,6 +110,7 @@ impl Coded for EncoderError {
             Self::NoPairs { .. } => "encoder.no_pairs",
             Self::WrongModality { .. } => "encoder.modality",
             Self::WrongCrop { .. } => "encoder.crop",
+            Self::Tokens { .. } => "encoder.tokens",
             Self::Unreadable { .. } => "model.unreadable",
             Self::Damaged { .. } => "model.damaged",
             Self::Changed { .. } => "model.changed",
@@ -144,7 +147,8 @@ impl Coded for EncoderError {
             Self::EmptyText { .. }
             | Self::NoPairs { .. }
             | Self::WrongModality { .. }
-            | Self::WrongCrop { .. } => Fault::Input,
+            | Self::WrongCrop { .. }
+            | Self::Tokens { .. } => Fault::Input,
             Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
             Self::Unknown { .. } => Fault::NotFound,
             Self::InUse { .. } | Self::NotRemovable { .. } | Self::Exists { .. } => Fault::Conflict,

@@ -177,23 +177,54 @@ impl Encoder {
         if let Network::Ngrams(hash) = &self.network {
             return hash.encode(texts);
         }
-        let Network::Text { network, tokens, pooling, head } = &self.network else {
+        let Network::Text { tokens, .. } = &self.network else {
             return Err(self.reads_not(Modality::Text));
         };
         let ids = self.tokenize(tokens, texts, role)?;
-        let texts: Vec<&[u32]> = ids.iter().map(|t| t.ids.as_slice()).collect();
-        let rows = network.encode(&texts, *pooling).map_err(|e| self.failed(&e))?;
-        let embedding = |(i, (row, ids)): (usize, (Vec<f32>, &Ids))| {
+        let rows = self.of_tokens(&ids.iter().map(|t| t.ids.as_slice()).collect::<Vec<_>>())?;
+        let embedding = |(vector, ids): (Vector, &Ids)| Embedding { vector, truncated: ids.truncated };
+        Ok(rows.into_iter().zip(&ids).map(embedding).collect())
+    }
+
+    /// One unit vector per text that is tokens already, those at its ends among them, in their order.
+    ///
+    /// # Errors
+    /// `Tokens` for the first text without a token, with more than there are positions for, or with one that the
+    /// vocabulary lacks; `WrongModality` for any encoder that is no text network.
+    pub fn encode_tokens(&self, texts: &[&[u32]]) -> Result<Vec<Vector>, EncoderError> {
+        let (most, vocabulary) = match &self.space.architecture {
+            Architecture::Bert(c) | Architecture::XlmRoberta(c) => (self.space.max_tokens, c.vocab_size),
+            Architecture::Albert(c) => (self.space.max_tokens, c.vocab_size),
+            Architecture::ResNet(_) | Architecture::NgramHash(_) => {
+                return Err(self.reads_not(Modality::Text));
+            }
+        };
+        let most = most.unwrap_or(usize::MAX);
+        let sound = |text: &&[u32]| {
+            (1..=most).contains(&text.len()) && text.iter().all(|&token| (token as usize) < vocabulary)
+        };
+        if let Some(at) = texts.iter().position(|text| !sound(text)) {
+            return Err(EncoderError::Tokens { encoder: self.name().clone(), at, most, vocabulary });
+        }
+        self.of_tokens(texts)
+    }
+
+    fn of_tokens(&self, texts: &[&[u32]]) -> Result<Vec<Vector>, EncoderError> {
+        let Network::Text { network, pooling, head, .. } = &self.network else {
+            return Err(self.reads_not(Modality::Text));
+        };
+        let rows = network.encode(texts, *pooling).map_err(|e| self.failed(&e))?;
+        let vector = |(i, (row, text)): (usize, (Vec<f32>, &&[u32]))| {
             let row = match pooling {
                 Pooling::MeanSqrtLen => {
-                    let root = (ids.ids.len() as f32).sqrt();
+                    let root = (text.len() as f32).sqrt();
                     row.into_iter().map(|v| v * root).collect()
                 }
                 _ => row,
             };
-            Ok(Embedding { vector: self.unit(i, head.forward(row))?, truncated: ids.truncated })
+            self.unit(i, head.forward(row))
         };
-        rows.into_iter().zip(&ids).enumerate().map(embedding).collect()
+        rows.into_iter().zip(texts).enumerate().map(vector).collect()
     }
 
     /// One unit vector per pair of texts, in their order: both go through the network as one input with a separator

@@ -178,6 +178,28 @@ fn a_megabyte_of_text_is_cut_not_refused() {
 }
 
 #[test]
+fn tokens_give_the_vectors_of_their_texts() {
+    let folder = fixture("bert");
+    let encoder = open(&spec(&folder, Pooling::Mean));
+    let mut tokenizer = tokenizers::Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+    tokenizer.with_padding(None);
+    let texts = ["red truck", "a", "how do i pay"];
+    let tokens: Vec<Vec<u32>> =
+        texts.iter().map(|text| tokenizer.encode(*text, true).unwrap().get_ids().to_vec()).collect();
+    let tokens: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
+    let want = encoder.encode_texts(&texts, Role::Query).unwrap();
+    for (got, want) in encoder.encode_tokens(&tokens).unwrap().iter().zip(&want) {
+        assert_eq!(got, &want.vector);
+    }
+    for bad in [&[][..], &[1_000_000], &[1; 100_000]] {
+        let e = encoder.encode_tokens(&[tokens[0], bad]).unwrap_err();
+        assert!(matches!(e, EncoderError::Tokens { at: 1, .. }), "{e}");
+    }
+    let none = Encoder::ngram_hash(None).encode_tokens(&[&[1]]).unwrap_err();
+    assert_eq!(none.code(), "encoder.modality");
+}
+
+#[test]
 fn a_photo_encoder_wants_crops_of_its_size() {
     let folder = fixture("resnet_basic");
     let preprocess =

@@ -1,5 +1,6 @@
 //! Tests of whole rooms, over files and over the real program.
 
+mod bench;
 mod bombs;
 mod captions;
 mod catalog;

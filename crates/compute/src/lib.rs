@@ -5,6 +5,7 @@ mod buffer;
 pub mod convnet;
 mod isa;
 pub mod kept;
+pub mod limits;
 mod math;
 pub mod matrix;
 mod norm;

@@ -40,6 +40,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod chains;
 mod finish;
 pub(crate) mod kernel;
 mod pack;
@@ -51,6 +52,7 @@ mod tests;
 pub use finish::{Act, Finish, PerColumn, PerRow, Plain, Scale};
 pub use pack::{Arena, Packed, Weights};
 
+pub(crate) use chains::chains;
 pub(crate) use finish::{Sink, Writer};
 pub(crate) use kernel::{PANEL, Sums};
 

@@ -1,17 +1,24 @@
 //! `simile bench encoders`: how long an encoder takes for its products, alone or in turns with other programs.
 
+use std::collections::HashMap;
 use std::io::BufRead;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::super::{CliError, Global, exit, output};
 use crate::config::{Config, PrecisionSetting};
-use crate::encoder::{Catalog, Encoder, Modality, Places, Role, use_threads};
+use crate::encoder::{Catalog, Encoder, Places, use_threads};
+use crate::files;
 use crate::photo::Crop;
-use crate::types::EncoderName;
+use crate::types::{EncoderName, Vector};
 
 /// Measure how long an encoder takes, for texts of one length or for photos.
+///
+/// Cutting texts into tokens and decoding photos are not part of it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,8 +26,8 @@ Examples:
   simile bench encoders --encoder all-MiniLM-L6-v2 --tokens 32 --precision int8")]
 pub struct Args {
     /// The encoder
-    #[arg(long, value_name = "NAME")]
-    encoder: EncoderName,
+    #[arg(long, value_name = "NAME", required_unless_present = "turns")]
+    encoder: Option<EncoderName>,
     /// Texts or photos encoded together
     #[arg(long, default_value_t = 1, value_name = "N")]
     batch: usize,
@@ -33,8 +40,8 @@ pub struct Args {
     /// Times to measure
     #[arg(long, default_value_t = 15, value_name = "N")]
     rounds: usize,
-    /// Say `ready`, then answer every line `PRECISION N` of standard input with N times in ms
-    #[arg(long)]
+    /// Take turns with other programs: answer JSON lines of standard input (see scripts/bench-encoders)
+    #[arg(long, conflicts_with = "encoder")]
     turns: bool,
 }
 
@@ -55,16 +62,24 @@ pub fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     use_threads(args.threads);
     let config = global.config()?;
     let threads = args.threads.or(config.threads);
-    if args.turns {
-        return turns(&config, args);
-    }
-    let work = Work::open(&config, config.compute.precision, args)?;
-    let mut times = work.times(args.rounds.max(1))?;
+    let Some(name) = &args.encoder else { return turns(&config) };
+    let encoder = Catalog::open(Places::from(&config)).load(name)?;
+    let (work, input) = match encoder.preprocess() {
+        Some(p) => {
+            let pixels = (0..p.crop * p.crop * 3).map(|i| (i * 7919 % 251) as u8).collect();
+            let crop = Crop::new(p.crop, pixels).expect("three bytes a pixel");
+            (name.to_string(), Input::Crops(vec![crop; args.batch]))
+        }
+        // Every vocabulary has a token 1.
+        None => (format!("{name}/{}", args.tokens), Input::Texts(vec![vec![1; args.tokens]; args.batch])),
+    };
+    let work = (work, Work { encoder: Arc::new(encoder), input });
+    let mut times = work.1.times(args.rounds.max(1))?;
     times.sort_by(f64::total_cmp);
     let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let row = Row {
-        work: work.name(args),
-        precision: work.encoder.computes_in(),
+        work: work.0,
+        precision: work.1.encoder.computes_in(),
         batch: args.batch,
         threads: threads.unwrap_or_else(cores),
         ours_ms: times[times.len() / 2],
@@ -82,65 +97,114 @@ pub fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     Ok(0)
 }
 
+/// One line of standard input.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Turn {
+    /// Loads an encoder, where it is not loaded yet, and takes what it is to encode. Answered by what it computes in.
+    Open { work: String, encoder: EncoderName, precision: PrecisionSetting, input: Given },
+    /// Encodes `rounds` times, after one time that does not count. Answered by the times in ms.
+    Time { work: String, rounds: usize },
+    /// Answered by the vectors.
+    Vectors { work: String },
+    /// Forgets it, and encoders that nothing else uses.
+    Close { work: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Given {
+    /// The ids of each text's tokens.
+    Tokens(Vec<Vec<u32>>),
+    /// A file of RGB bytes, crop behind crop.
+    Crops(PathBuf),
+}
+
 /// Takes turns until standard input ends.
-fn turns(config: &Config, args: &Args) -> Result<u8, CliError> {
-    let mut open: Vec<(PrecisionSetting, Work)> = Vec::new();
-    say!("ready");
+fn turns(config: &Config) -> Result<u8, CliError> {
+    let mut open: HashMap<String, Work> = HashMap::new();
+    let mut loaded: HashMap<(EncoderName, PrecisionSetting), Arc<Encoder>> = HashMap::new();
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        let asked = line.split_once(' ').and_then(|(p, n)| Some((p.parse().ok()?, n.trim().parse().ok()?)));
-        let Some((precision, n)) = asked else {
-            let why = format!("{line:?} is no turn; write a precision and how often, as `bf16 5`");
-            return Err(CliError::new(exit::INPUT, "bench.turn", why));
+        let turn: Turn = serde_json::from_str(&line).map_err(|e| no_turn(e.to_string()))?;
+        let work = |name: &str| open.get(name).ok_or_else(|| no_turn(format!("{name:?} is not open")));
+        let answer = match turn {
+            Turn::Open { work, encoder: name, precision, input } => {
+                let key = (name, precision);
+                if !loaded.contains_key(&key) {
+                    let places = Places { precision, ..Places::from(config) };
+                    loaded.insert(key.clone(), Arc::new(Catalog::open(places).load(&key.0)?));
+                }
+                let encoder = loaded[&key].clone();
+                let input = Input::read(input, &encoder)?;
+                let answer = json!({ "computes_in": encoder.computes_in() });
+                open.insert(work, Work { encoder, input });
+                answer
+            }
+            Turn::Time { work: name, rounds } => json!({ "ms": work(&name)?.times(rounds)? }),
+            Turn::Vectors { work: name } => {
+                let vectors = work(&name)?.once()?;
+                json!({ "vectors": vectors.iter().map(Vector::as_slice).collect::<Vec<_>>() })
+            }
+            Turn::Close { work } => {
+                open.remove(&work);
+                loaded.retain(|_, encoder| Arc::strong_count(encoder) > 1);
+                json!({})
+            }
         };
-        if !open.iter().any(|(p, _)| *p == precision) {
-            open.push((precision, Work::open(config, precision, args)?));
-        }
-        let (_, work) = open.iter().find(|(p, _)| *p == precision).expect("it was opened");
-        let times: Vec<String> = work.times(n)?.iter().map(|ms| format!("{ms:.4}")).collect();
-        say!("{}", times.join(" "));
+        output::json(&answer);
     }
     Ok(0)
 }
 
+fn no_turn(why: String) -> CliError {
+    CliError::new(exit::INPUT, "bench.turn", format!("no turn to take: {why}"))
+}
+
 /// An encoder with what it is to encode.
 struct Work {
-    encoder: Encoder,
-    texts: Vec<String>,
-    crops: Vec<Crop>,
+    encoder: Arc<Encoder>,
+    input: Input,
+}
+
+enum Input {
+    Texts(Vec<Vec<u32>>),
+    Crops(Vec<Crop>),
+}
+
+impl Input {
+    fn read(given: Given, encoder: &Encoder) -> Result<Self, CliError> {
+        const LARGEST: u64 = 1 << 30;
+        let path = match given {
+            Given::Tokens(texts) => return Ok(Self::Texts(texts)),
+            Given::Crops(path) => path,
+        };
+        let bytes = files::read(&path, LARGEST).map_err(|e| no_turn(format!("{}: {e}", path.display())))?;
+        let side = encoder.preprocess().map(|p| p.crop);
+        let side = side.ok_or_else(|| no_turn(format!("{} reads no photos", encoder.name())))?;
+        let crops = bytes.chunks((side * side * 3) as usize).map(|pixels| Crop::new(side, pixels.to_vec()));
+        let crops = crops.collect::<Option<_>>();
+        Ok(Self::Crops(crops.ok_or_else(|| no_turn(format!("{} ends within a crop", path.display())))?))
+    }
 }
 
 impl Work {
-    fn open(config: &Config, precision: PrecisionSetting, args: &Args) -> Result<Self, CliError> {
-        let places = Places { precision, ..Places::from(config) };
-        let encoder = Catalog::open(places).load(&args.encoder)?;
-        // A word of one token in every vocabulary; a first and a last token are added.
-        let text = vec!["the"; args.tokens.saturating_sub(2).max(1)].join(" ");
-        let crop = |side: u32| {
-            let pixels = (0..side * side * 3).map(|i| (i * 7919 % 251) as u8).collect();
-            Crop::new(side, pixels).expect("three bytes a pixel")
-        };
-        let crops = encoder.preprocess().map(|p| vec![crop(p.crop); args.batch]).unwrap_or_default();
-        Ok(Self { encoder, texts: vec![text; args.batch], crops })
-    }
-
-    fn name(&self, args: &Args) -> String {
-        match self.encoder.modality() {
-            Modality::Photo => args.encoder.to_string(),
-            Modality::Text => format!("{}/{}", args.encoder, args.tokens),
-        }
+    fn once(&self) -> Result<Vec<Vector>, CliError> {
+        Ok(match &self.input {
+            Input::Texts(texts) => {
+                self.encoder.encode_tokens(&texts.iter().map(Vec::as_slice).collect::<Vec<_>>())?
+            }
+            Input::Crops(crops) => {
+                self.encoder.encode_crops(crops)?.into_iter().map(|embedding| embedding.vector).collect()
+            }
+        })
     }
 
     /// `n` times in ms, after one that does not count.
     fn times(&self, n: usize) -> Result<Vec<f64>, CliError> {
-        let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let once = || match self.encoder.modality() {
-            Modality::Text => self.encoder.encode_texts(&texts, Role::Passage),
-            Modality::Photo => self.encoder.encode_crops(&self.crops),
-        };
-        once()?;
+        self.once()?;
         let time = |_| {
             let start = Instant::now();
-            once()?;
+            self.once()?;
             Ok(start.elapsed().as_secs_f64() * 1e3)
         };
         (0..n).map(time).collect()

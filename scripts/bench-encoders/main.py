@@ -1,0 +1,157 @@
+"""Times simile's encoders and their peers in turns; prints the table, writes encoders.json and docs/benchmarks.md.
+
+In every cell all sides are loaded, their vectors compared, and then they take turns, A B C and C B A; a turn is one encoding
+that does not count and several that do. A peer that is far behind after two rounds drops out. The medians are told.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import models
+import table
+from sides import Gone, Inputs, Sides
+from works import Cell, cells, operations
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+
+# Lowest cosine of our vectors with the peer's in f32; random weights give nothing to be exact about in int8.
+LEAST = {"f32": 0.9999, "bf16": 0.9995, "int8": 0.99}
+# A peer this many times slower than the best one drops out.
+BEHIND = 1.3
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench-encoders", description=__doc__.split("\n")[0])
+    parser.add_argument("--simile", default=REPOSITORY / "target/release/simile", type=Path, help="the program to time")
+    parser.add_argument("--only", action="append", default=[], metavar="CELL",
+                        help="only these, as resnet50/bf16 or minilm/16/int8/b1/t2 (repeatable)")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--seconds", type=float, help="seconds for a cell [default: 10, quick: 3]")
+    parser.add_argument("--shared", default=os.environ.get("SIMILE_SHARED", REPOSITORY.parent / "shared"), type=Path,
+                        help="folder with models/resnet50-pqf and data/text [$SIMILE_SHARED, ../shared]")
+    parser.add_argument("--bench", default=REPOSITORY / "target/bench", type=Path, help="where models and results lie")
+    parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md as it is")
+    asked = parser.parse_args()
+    asked.seconds = asked.seconds or (3.0 if asked.quick else 10.0)
+    asked.simile, asked.bench, asked.shared = asked.simile.resolve(), asked.bench.resolve(), asked.shared.resolve()
+    return asked
+
+
+def limits(asked):
+    told = subprocess.run([asked.simile, "--json", "bench", "limits"], check=True, capture_output=True, text=True)
+    return json.loads(told.stdout)
+
+
+def prepare(places, asked, wanted):
+    for model in sorted({cell.model for cell in wanted}):
+        if models.missing(places, model):
+            command = [sys.executable, HERE / "models.py", "--model", model, "--bench", asked.bench]
+            command += ["--shared", asked.shared, "--repository", REPOSITORY]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def lowest_cosine(a, b):
+    return float((a * b).sum(1).min())
+
+
+def measure(sides, seconds):
+    """Turns until the time is over, at least three rounds; gives the names of those that dropped out."""
+    start, rounds, left = time.monotonic(), 0, list(sides)
+    while rounds < 3 or (rounds < 40 and time.monotonic() - start < seconds):
+        for side in left if rounds % 2 == 0 else left[::-1]:
+            # Threads that spin after a run give up meanwhile.
+            time.sleep(0.03)
+            one = min(side.times, default=0.0)
+            # The first turn tells how long one takes; later ones are about 80 ms each.
+            side.turn(1 if one == 0.0 else max(1, min(25, round(80 / one))))
+        rounds += 1
+        if rounds == 2:
+            best = min(table.median(side.times) for side in left[1:])
+            left = left[:1] + [s for s in left[1:] if table.median(s.times) <= BEHIND * best]
+            # What came before the caches were warm does not count.
+            for side in left:
+                side.times.clear()
+    return rounds
+
+
+def one_cell(sides, places, cell, asked, exact):
+    inputs = Inputs(places, cell)
+    ours = sides.ours(cell, inputs)
+    peers = sides.theirs(cell, inputs)
+    if not peers:
+        raise SystemExit(f"{cell.name}: no peer can do it")
+    # Vectors in f32 are the measure of all others of the same texts or photos.
+    mine, which = ours.vectors(), (cell.work, cell.batch)
+    if which not in exact:
+        reference = peers[0] if cell.precision == "f32" else sides.theirs(
+            Cell(cell.model, cell.length, "f32", cell.batch, cell.threads), inputs)[0]
+        exact[which] = reference.vectors()
+    cosine = lowest_cosine(mine, exact[which])
+    measure([ours, *peers], asked.seconds)
+    for side in (ours, *peers):
+        side.close()
+    return table.row(cell, inputs.lengths, ours, peers, cosine)
+
+
+def albert(sides, places, asked, wanted):
+    """Our ALBERT beside our BERT of the same layers, widths and tokens."""
+    rows = []
+    for cell in wanted:
+        made = []
+        for model in ("albert-base", "bert-base"):
+            other = Cell(model, cell.length, cell.precision, cell.batch, cell.threads)
+            made.append(sides.ours(other, Inputs(places, other)))
+        measure(made, asked.seconds / 2)
+        for side in made:
+            side.close()
+        ours, theirs = (table.median(side.times) for side in made)
+        rows.append(dict(cell=cell, ours_ms=ours, peer_ms=theirs, ratio=ours / theirs))
+        print(f"{made[0].work:34} {ours:9.2f}   BERT of the same sizes {theirs:9.2f}   ratio {ours / theirs:.3f}", flush=True)
+    return rows
+
+
+def main():
+    asked = arguments()
+    cores = len(os.sched_getaffinity(0))
+    every = cells(cores)
+    wanted = [cell for cell in every if cell.asked(asked.only)]
+    alberts = [Cell("albert-base", "32", p, b, t) for b, t in ((1, 1), (8, 2)) for p in ("f32", "bf16", "int8")]
+    alberts = [cell for cell in alberts if cell.threads <= cores and cell.asked(asked.only)]
+    if not wanted and not alberts:
+        raise SystemExit(f"no cell is called {asked.only}; a name is like {every[0].name}")
+    places = models.Places(asked.bench, asked.shared, REPOSITORY)
+    prepare(places, asked, wanted + alberts + [Cell("bert-base", "32", "f32", 1, 1)] * bool(alberts))
+    before = limits(asked)
+    table.print_limits("before", before)
+    sides, rows, exact, wrong = Sides(places, asked.simile), [], {}, []
+    print(table.HEAD, flush=True)
+    for cell in wanted:
+        row = one_cell(sides, places, cell, asked, exact)
+        rows.append(row)
+        print(table.line(row, before), flush=True)
+        # Of random weights int8 is told, not judged.
+        if row["cosine"] < LEAST[cell.precision] and not (cell.precision == "int8" and cell.model == "bert-base"):
+            wrong.append(f"{cell.name}: cosine {row['cosine']:.5f}")
+        if cell.precision == "int8":
+            table.write(asked.bench / "encoders.json", rows, every, HERE / "held.json")
+    beside = albert(sides, places, asked, alberts)
+    sides.end()
+    after = limits(asked)
+    table.print_limits("after", after)
+    table.write(asked.bench / "encoders.json", rows, every, HERE / "held.json")
+    if len(rows) == len(every) and not asked.no_docs:
+        table.write_docs(REPOSITORY / "docs/benchmarks.md", rows, beside, before, after)
+    if wrong:
+        raise SystemExit("not exact enough:\n  " + "\n  ".join(wrong))
+
+
+try:
+    main()
+except Gone as why:
+    raise SystemExit(f"bench-encoders: {why}")
