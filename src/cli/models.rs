@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::progress::Bar;
-use super::{CliError, Global, output};
+use super::{CliError, Global, exit, output, stop};
 use crate::encoder::{Catalog, Entry, Places, State, Understood};
-use crate::library::{Library, LibraryError, Phase, Tracker};
+use crate::library::{Library, LibraryError, Phase};
 use crate::store::{Access, StoreError};
 use crate::types::EncoderName;
 
@@ -80,10 +80,18 @@ fn list(global: &Global, catalog: &Catalog) -> Result<u8, CliError> {
 }
 
 fn pull(global: &Global, catalog: &Catalog, name: &EncoderName) -> Result<u8, CliError> {
-    let tracker = Tracker::default();
+    let tracker = stop::tracker();
     tracker.begin(Phase::GettingEncoder, 0);
     let bar = Bar::start(&tracker, !global.json);
-    let entry = bar.watch(|| catalog.pull(name, &|p| tracker.set(p.done, p.total.unwrap_or_default())))?;
+    let done = bar.watch(|| catalog.pull(name, &*tracker));
+    drop(bar);
+    let entry = match done {
+        Err(e) if e.was_stopped() => {
+            tell!("{e}");
+            return Ok(exit::STOPPED);
+        }
+        other => other?,
+    };
     if global.json {
         output::json(&entry)
     } else {

@@ -10,6 +10,7 @@ mod keep;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ use super::discover::Search;
 use super::folder::Described;
 use super::manifest::Manifest;
 use super::pull::Puller;
-use super::source::Progress;
+use super::source::{SourceError, Watcher};
 use super::{Digests, Encoder, EncoderError, FileState, Modality, loaded, precision};
 use crate::config::{Config, HubSettings, PrecisionSetting};
 use crate::text::Language;
@@ -159,20 +160,47 @@ impl Catalog {
     /// Gets an encoder from the first of its sources that gives it; one that is on disk is not got again.
     ///
     /// # Errors
-    /// `Unknown`, `Pulling`, `NotPulled` with every source's answer, `Pull` for a full disk.
-    pub fn pull(&self, name: &EncoderName, progress: &dyn Fn(Progress)) -> Result<Entry, EncoderError> {
-        self.pull_with(&Puller::new(&self.places), name, progress)
+    /// `Unknown`, `Pulling`, `NotPulled` with every source's answer, `Pull` for a full disk or a wish to stop.
+    pub fn pull(&self, name: &EncoderName, watcher: &dyn Watcher) -> Result<Entry, EncoderError> {
+        self.pull_with(&Puller::new(&self.places), name, watcher)
+    }
+
+    /// The same, behind whoever pulls it already: then it is there, or comes from here.
+    ///
+    /// # Errors
+    /// As [`Catalog::pull`], but never `Pulling`.
+    pub fn pull_in_turn(&self, name: &EncoderName, watcher: &dyn Watcher) -> Result<Entry, EncoderError> {
+        self.in_turn(&Puller::new(&self.places), name, watcher)
+    }
+
+    fn in_turn(
+        &self,
+        puller: &Puller,
+        name: &EncoderName,
+        watcher: &dyn Watcher,
+    ) -> Result<Entry, EncoderError> {
+        // The other may be another process; it ends at the latest when its own patience does.
+        const LOOK_AGAIN: Duration = Duration::from_millis(100);
+        loop {
+            match self.pull_with(puller, name, watcher) {
+                Err(EncoderError::Pulling { .. }) if watcher.stopped() => {
+                    return Err(EncoderError::Pull { name: name.clone(), source: SourceError::Stopped });
+                }
+                Err(EncoderError::Pulling { .. }) => std::thread::sleep(LOOK_AGAIN),
+                other => return other,
+            }
+        }
     }
 
     /// The best published one on disk; else the best whose source answers within seconds; else a starter.
     ///
     /// # Errors
-    /// `NoneFits`, which says exactly what to do; `Pull` for a full disk.
+    /// `NoneFits`, which says exactly what to do; `Pull` for a full disk or a wish to stop.
     pub fn best_or_pull(
         &self,
         modality: Modality,
         language: Option<Language>,
-        progress: &dyn Fn(Progress),
+        watcher: &dyn Watcher,
     ) -> Result<Entry, EncoderError> {
         let best = self.best(modality, language);
         if let Some(entry) = best.clone().filter(|entry| !entry.starter) {
@@ -181,10 +209,8 @@ impl Catalog {
         let puller = Puller::new(&self.places);
         let mut answers = Vec::new();
         for entry in self.pullable(modality, language) {
-            match self.pull_with(&puller, &entry.name, progress) {
-                Err(error @ (EncoderError::NotPulled { .. } | EncoderError::Pulling { .. })) => {
-                    answers.push(error.to_string());
-                }
+            match self.in_turn(&puller, &entry.name, watcher) {
+                Err(error @ EncoderError::NotPulled { .. }) => answers.push(error.to_string()),
                 done => return done,
             }
         }
@@ -235,7 +261,7 @@ impl Catalog {
         &self,
         puller: &Puller,
         name: &EncoderName,
-        progress: &dyn Fn(Progress),
+        watcher: &dyn Watcher,
     ) -> Result<Entry, EncoderError> {
         let listed =
             |entries: Vec<Entry>| entries.into_iter().find(|e| e.name == *name && e.state == State::OnDisk);
@@ -243,7 +269,7 @@ impl Catalog {
             return Ok(entry);
         }
         let card = self.search().cards.into_iter().find(|card| card.name.as_str() == plain(name));
-        puller.pull(&card.ok_or_else(|| self.absent(name))?, progress)?;
+        puller.pull(&card.ok_or_else(|| self.absent(name))?, watcher)?;
         listed(self.list()).ok_or_else(|| self.absent(name))
     }
 

@@ -91,6 +91,13 @@ pub enum EncoderError {
     Pulling { name: EncoderName },
 }
 
+impl EncoderError {
+    /// Whether a pull ended because that was wished.
+    pub fn was_stopped(&self) -> bool {
+        matches!(self, Self::Pull { source: SourceError::Stopped, .. })
+    }
+}
+
 fn suggest(names: &[String]) -> String {
     match names {
         [] => "see: simile models list".to_owned(),

@@ -40,7 +40,7 @@ impl Manifest {
         let manifest = Self { name: name.to_string(), source, commit, pulled, files: inventory(folder)? };
         let text = serde_json::to_vec_pretty(&manifest).expect("plain data has a JSON form");
         let path = folder.join(FILE);
-        source::write(text.as_slice(), &path, |e| SourceError::io(&path, e), |_| ())
+        source::write(text.as_slice(), &path, |e| SourceError::io(&path, e), |_| Ok(()))
     }
 
     /// Compares every file that is written down with what lies there; a folder without a manifest was put there by

@@ -42,7 +42,7 @@ pub use error::EncoderError;
 pub use loaded::Encoder;
 pub use manifest::{Checked, check_folders};
 pub use processor::use_threads;
-pub use source::{Progress, SourceError};
+pub use source::{Progress, SourceError, Watcher};
 pub use space::{Precision, Space, SpaceStep};
 pub use spec::{
     Activation, AlbertConfig, Architecture, BertConfig, Block, EncoderSpec, ModelFiles, NgramConfig, Pooling,

@@ -9,7 +9,7 @@ use super::card::Card;
 use super::catalog::Places;
 use super::folder::describe;
 use super::manifest::Manifest;
-use super::source::{Hub, OnProgress, SourceError, Wanted, fetch};
+use super::source::{Hub, SourceError, Wanted, Watcher, fetch};
 use super::{EncoderError, source};
 use crate::config::HubSettings;
 
@@ -31,18 +31,22 @@ impl Puller {
     /// Tries the card's sources in order.
     ///
     /// # Errors
-    /// `NotPulled` with what each source said, `Pull` for a disk that takes no more, `Pulling` if another does it.
-    pub fn pull(&self, card: &Card, progress: OnProgress) -> Result<(), EncoderError> {
+    /// `NotPulled` with what each source said, `Pull` for a disk that takes no more or a wish to stop, `Pulling` if another does it.
+    pub fn pull(&self, card: &Card, watcher: &dyn Watcher) -> Result<(), EncoderError> {
         let stop = |source| EncoderError::Pull { name: card.name.clone(), source };
         let partial = self.pulled.join(PARTIAL);
         fs::create_dir_all(&partial).map_err(|e| stop(SourceError::io(&partial, e)))?;
         let _lock = lock(&partial.join(format!("{}.lock", card.name)), card)?;
+        // Whoever held the lock before may have brought it.
+        if describe(&card.name, &self.pulled.join(card.name.as_str()), Some(card)).is_ok() {
+            return Ok(());
+        }
         let wanted = Wanted::of(card.modality);
         let mut tried = Vec::new();
         for (i, from) in card.sources.iter().enumerate() {
             // What one source left is never completed by another.
             let staging = partial.join(format!("{}-{i}", card.name));
-            let done = fetch(from, &wanted, &staging, &self.hub, &self.settings, progress)
+            let done = fetch(from, &wanted, &staging, &self.hub, &self.settings, watcher)
                 .and_then(|()| self.accept(card, from, &wanted, &staging));
             match done {
                 Ok(()) => return Ok(()),

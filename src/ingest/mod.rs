@@ -158,7 +158,13 @@ pub struct Done {
 /// What stops the whole import; what is wrong with one item is in the report instead.
 pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Done, IngestError> {
     let mut plan = plan::Plan::make(library, request)?;
-    let done = import(library, &mut plan, tracker);
+    let done = match import(library, &mut plan, tracker) {
+        // What was committed before stays; the report of it went with the error.
+        Err(IngestError::Library(e)) if e.was_stopped() => {
+            Ok(Done { report: Report::default(), cancelled: true })
+        }
+        other => other,
+    };
     if let Err(IngestError::Library(LibraryError::Recipe(_))) = &done
         && let Err(e) = plan.put_recipe_back(tracker)
     {

@@ -50,6 +50,12 @@ pub struct SwitchReport {
     pub missing: Vec<store::Reject>,
 }
 
+impl SwitchReport {
+    fn new(encoder: EncoderName) -> Self {
+        Self { encoder, encoded: 0, dropped: 0, swapped: false, missing: Vec::new() }
+    }
+}
+
 /// How a switch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switched {
@@ -65,17 +71,16 @@ pub struct Switched {
 /// or store. What is wrong with one item is in the report instead.
 pub fn run(library: &Library, request: &SwitchRequest, tracker: &Tracker) -> Result<Switched, IngestError> {
     let collection = library.collection(&request.collection)?;
-    let encoder = target(library, &collection, request, tracker)?;
+    let encoder = match target(library, &collection, request, tracker) {
+        Err(IngestError::Library(LibraryError::Encoder(EncoderError::Pull { name, .. }))) if tracker.cancelled() => {
+            return Ok(Switched { report: SwitchReport::new(name), cancelled: true });
+        }
+        other => other?,
+    };
     let info = collection.info()?;
     info.recipe.check(encoder.about().dim(), usize::try_from(info.vectors).unwrap_or(usize::MAX))?;
     collection.begin_switch(encoder.about())?;
-    let report = SwitchReport {
-        encoder: encoder.about().name().clone(),
-        encoded: 0,
-        dropped: 0,
-        swapped: false,
-        missing: Vec::new(),
-    };
+    let report = SwitchReport::new(encoder.about().name().clone());
     let mut switch = Switch { library, collection, encoder, report, missing: BTreeMap::new() };
     let cancelled = switch.fill_and_swap(request.drop_missing, tracker)?;
     if switch.report.swapped {

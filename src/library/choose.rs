@@ -6,7 +6,7 @@ use super::encoders::LoadedEncoder;
 use super::jobs::{JobError, Outcome};
 use super::progress::{Phase, Tracker};
 use super::{Library, LibraryError};
-use crate::encoder::{EncoderError, Modality};
+use crate::encoder::{self, EncoderError, Modality, Watcher};
 use crate::index::Recipe;
 use crate::text::Language;
 use crate::types::{EncoderName, Kind};
@@ -19,6 +19,16 @@ pub struct Wanted<'a> {
     pub language: Option<Language>,
     /// The person's own choice.
     pub named: Option<&'a EncoderName>,
+}
+
+impl Watcher for Tracker {
+    fn tell(&self, progress: encoder::Progress) {
+        self.set(progress.done, progress.total.unwrap_or_default());
+    }
+
+    fn stopped(&self) -> bool {
+        self.cancelled()
+    }
 }
 
 impl From<Kind> for Modality {
@@ -41,8 +51,7 @@ impl Library {
             None => {
                 tracker.begin(Phase::GettingEncoder, 0);
                 let modality = wanted.kind.into();
-                let told = |p: crate::encoder::Progress| tracker.set(p.done, p.total.unwrap_or_default());
-                self.catalog().best_or_pull(modality, wanted.language, &told)?.name
+                self.catalog().best_or_pull(modality, wanted.language, tracker)?.name
             }
         };
         tracker.begin(Phase::LoadingEncoder, 0);
@@ -60,10 +69,10 @@ impl Library {
         }
     }
 
-    /// Fetches an encoder's files from the first of its sources that has them.
+    /// Fetches an encoder's files from the first of its sources that has them; waits if somebody fetches them already.
     pub fn pull(&self, name: &EncoderName, tracker: &Tracker) -> Result<(), LibraryError> {
         tracker.begin(Phase::GettingEncoder, 0);
-        self.catalog().pull(name, &|p| tracker.set(p.done, p.total.unwrap_or_default()))?;
+        self.catalog().pull_in_turn(name, tracker)?;
         Ok(())
     }
 
@@ -71,6 +80,9 @@ impl Library {
     pub fn pull_job(&self, name: &EncoderName, tracker: &Tracker) -> Outcome {
         match self.pull(name, tracker) {
             Ok(()) => Outcome::Done { report: serde_json::Value::Null, rejects: Vec::new() },
+            Err(e) if e.was_stopped() => {
+                Outcome::Cancelled { report: serde_json::Value::Null, rejects: Vec::new() }
+            }
             Err(e) => Outcome::Failed(JobError::of(&e)),
         }
     }

@@ -58,6 +58,11 @@ fn list(names: &[CollectionName]) -> String {
 }
 
 impl LibraryError {
+    /// Whether the work ended because that was wished while an encoder's files were on their way.
+    pub fn was_stopped(&self) -> bool {
+        matches!(self, Self::Encoder(e) if e.was_stopped())
+    }
+
     fn craft(&self) -> Option<&dyn Coded> {
         match self {
             Self::Store(e) => Some(e),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use simile::config::{HubSettings, Patience, PrecisionSetting};
-use simile::encoder::{Catalog, Entry, Modality, Origin, Places, Role, State};
+use simile::encoder::{Catalog, Entry, Modality, Origin, Places, Progress, Role, State};
 use simile::text::Language;
 use simile::types::{Coded, EncoderName};
 
@@ -68,6 +68,9 @@ impl Home {
         fs::write(folder.join("card.toml"), text).unwrap();
     }
 }
+
+/// Follows a pull and says nothing.
+fn quiet(_: Progress) {}
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders").join(name)

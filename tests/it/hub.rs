@@ -22,6 +22,10 @@ pub enum Fault {
     Stall(usize),
     /// Accepts, and never answers.
     Silent,
+    /// Sends the body in pieces of so many bytes, slowly.
+    Drip(usize),
+    /// Sends so many bytes as if they were the whole file.
+    Resize(usize),
     /// Another byte than the hash says.
     Flip,
     Status(u16),
@@ -121,8 +125,9 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
     if file.ends_with(".safetensors") && !path.starts_with("/cdn") {
         // Large files lie elsewhere; what is known of them comes with the redirect.
         let _ = send(format!(
-            "HTTP/1.1 302 Found\r\nlocation: /cdn{path}\r\nx-repo-commit: {COMMIT}\r\nx-linked-etag: \"{hash}\"\r\n\
-             content-length: 0\r\nconnection: close\r\n\r\n"
+            "HTTP/1.1 302 Found\r\nlocation: /cdn{path}\r\nx-repo-commit: {COMMIT}\r\nx-linked-etag: \"{hash}\"\r\nx-linked-size: {}\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n",
+            body.len()
         ));
         return;
     }
@@ -130,8 +135,15 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
     if fault == Some(Fault::Flip) {
         *bytes.last_mut().unwrap() ^= 1;
     }
+    if let Some(Fault::Resize(n)) = fault {
+        bytes.resize(n, 0);
+    }
     let from = range.strip_prefix("bytes=").and_then(|r| r.trim_end_matches('-').parse::<usize>().ok());
     let from = from.filter(|_| headers.get("if-range").is_some_and(|tag| tag.trim_matches('"') == hash));
+    if from.is_some_and(|from| from > bytes.len()) {
+        let _ = send("HTTP/1.1 416 Range Not Satisfiable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into());
+        return;
+    }
     let (status, from) = from.map_or(("200 OK", 0), |from| ("206 Partial Content", from));
     let rest = &bytes[from..];
     let mut head = format!(
@@ -148,6 +160,14 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
             let _ = stream.write_all(&rest[..n]);
         }
         Some(Fault::Short(n)) => drop(stream.write_all(&rest[..n.min(rest.len())])),
+        Some(Fault::Drip(n)) => {
+            for piece in rest.chunks(n) {
+                if stream.write_all(piece).and_then(|()| stream.flush()).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
         Some(Fault::Stall(n)) => {
             let _ = stream.write_all(&rest[..n.min(rest.len())]);
             let _ = stream.flush();

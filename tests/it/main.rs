@@ -25,6 +25,7 @@ mod models;
 mod operator;
 mod paths;
 mod photo;
+mod pull;
 mod steady;
 mod switch;
 mod web;

@@ -65,13 +65,18 @@ impl TestApp {
     }
 
     pub fn with(door: Door, limits: Limits) -> Self {
+        Self::asking(HubSettings { offline: true, ..HubSettings::default() }, door, limits)
+    }
+
+    /// One that may ask a hub.
+    pub fn asking(hub: HubSettings, door: Door, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
             data: folder.path().join("data"),
             // The second is empty; a test may put encoders there while the server runs.
             models: vec![models(), folder.path().join("encoders")],
             own_models: Vec::new(),
-            hub: HubSettings { offline: true, ..HubSettings::default() },
+            hub,
             limits,
             serve: ServeSettings::default(),
             threads: Some(1),

@@ -17,6 +17,10 @@ pub enum SourceError {
     Stalled { url: String, seconds: u64 },
     #[error("{url} broke off at {done} of {total} bytes; pull again to go on from there")]
     Short { url: String, done: u64, total: u64 },
+    #[error("{url} sends {got} bytes of a file that has {want}; try again later, or another HF_ENDPOINT")]
+    Size { url: String, got: u64, want: u64 },
+    #[error("stopped as asked; pull again to go on where it stopped")]
+    Stopped,
     #[error("{url} does not exist (404); the model may have moved or been withdrawn")]
     Missing { url: String },
     #[error("{url} is not there or may not be read (status {status}); if it is private, set HF_TOKEN")]
@@ -55,9 +59,9 @@ impl SourceError {
         }
     }
 
-    /// Whether another source could do better: a full disk is full for all.
+    /// Whether another source could do no better: a full disk is full for all.
     pub fn ends_the_pull(&self) -> bool {
-        matches!(self, Self::DiskFull { .. } | Self::Io { .. })
+        matches!(self, Self::DiskFull { .. } | Self::Io { .. } | Self::Stopped)
     }
 }
 
@@ -67,6 +71,8 @@ impl Coded for SourceError {
             Self::Offline => "hub.offline",
             Self::Unreachable { .. } => "hub.unreachable",
             Self::Stalled { .. } | Self::Short { .. } => "hub.stalled",
+            Self::Size { .. } => "hub.size",
+            Self::Stopped => "pull.stopped",
             Self::Missing { .. } => "hub.not_found",
             Self::Denied { .. } => "hub.denied",
             Self::Status { .. } | Self::Odd { .. } => "hub.status",

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{OnProgress, Progress, SourceError, Wanted};
+use super::{Progress, SourceError, Wanted, Watcher, go_on};
 use crate::encoder::card::Pins;
 
 const PIECE: usize = 1 << 20;
@@ -17,9 +17,10 @@ pub fn copy(
     wanted: &Wanted,
     staging: &Path,
     label: &str,
-    progress: OnProgress,
+    watcher: &dyn Watcher,
 ) -> Result<(), SourceError> {
     each(wanted, from.display().to_string(), |file| {
+        go_on(watcher)?;
         let source = from.join(file);
         if !source.is_file() {
             return Ok(false);
@@ -28,7 +29,13 @@ pub fn copy(
         let total = source.metadata().map_err(read)?.len();
         let reader = File::open(&source).map_err(read)?;
         write(reader, &staging.join(Wanted::place(file)), read, |done| {
-            progress(Progress { source: label.to_owned(), file: file.to_owned(), done, total: Some(total) });
+            watcher.tell(Progress {
+                source: label.to_owned(),
+                file: file.to_owned(),
+                done,
+                total: Some(total),
+            });
+            go_on(watcher)
         })?;
         Ok(true)
     })
@@ -62,12 +69,13 @@ pub fn each(
     Ok(())
 }
 
-/// Writes all of `reader` to `path`, synced; `tell` hears the bytes so far, `unread` names a failure to read.
+/// Writes all of `reader` to `path`, synced; `tell` hears the bytes so far and may end it, `unread` names a failure to
+/// read.
 pub fn write(
     mut reader: impl Read,
     path: &Path,
     unread: impl Fn(io::Error) -> SourceError,
-    mut tell: impl FnMut(u64),
+    mut tell: impl FnMut(u64) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
     let fail = |e| SourceError::io(path, e);
     if let Some(folder) = path.parent() {
@@ -81,7 +89,7 @@ pub fn write(
             Ok(n) => {
                 file.write_all(&piece[..n]).map_err(fail)?;
                 done += n as u64;
-                tell(done);
+                tell(done)?;
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(unread(e)),

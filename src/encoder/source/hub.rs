@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
-use super::{OnProgress, Progress, SourceError, Wanted, files};
+use super::{Progress, SourceError, Wanted, Watcher, files, go_on};
 use crate::config::HubSettings;
 
 const REDIRECTS: usize = 5;
@@ -41,6 +41,8 @@ struct Told {
     commit: Option<String>,
     /// Known for large files only.
     sha256: Option<String>,
+    /// The same: the whole file's.
+    bytes: Option<u64>,
 }
 
 impl Hub {
@@ -67,13 +69,14 @@ impl Hub {
         wanted: &Wanted,
         staging: &Path,
         label: &str,
-        progress: OnProgress,
+        watcher: &dyn Watcher,
     ) -> Result<(), SourceError> {
         if let Some(snapshot) = self.cached(repo)
-            && files::copy(&snapshot, wanted, staging, label, progress).is_ok()
+            && files::copy(&snapshot, wanted, staging, label, watcher).is_ok()
         {
             return Ok(());
         }
+        go_on(watcher)?;
         if self.settings.offline {
             return Err(SourceError::Offline);
         }
@@ -81,8 +84,9 @@ impl Hub {
             return Err(self.unreachable(why));
         }
         files::each(wanted, self.address(repo, ""), |file| {
-            self.take(repo, wanted, file, staging, &|file, done, total| {
-                progress(Progress { source: label.to_owned(), file: file.to_owned(), done, total });
+            self.take(repo, wanted, file, staging, &|done, total| {
+                watcher.tell(Progress { source: label.to_owned(), file: file.to_owned(), done, total });
+                go_on(watcher)
             })
         })
     }
@@ -109,7 +113,7 @@ impl Hub {
         wanted: &Wanted,
         file: &str,
         staging: &Path,
-        tell: &dyn Fn(&str, u64, Option<u64>),
+        tell: Tell<'_>,
     ) -> Result<bool, SourceError> {
         let target = staging.join(Wanted::place(file));
         let required = wanted.required.contains(&file);
@@ -120,7 +124,7 @@ impl Hub {
         let url = self.address(repo, file);
         let mut before = None;
         for attempt in 1.. {
-            let (error, done) = match self.download(&url, &target, &|done, total| tell(file, done, total)) {
+            let (error, done) = match self.download(&url, &target, tell) {
                 Ok(told) => {
                     if required {
                         same_commit(staging, wanted, told.commit.as_deref())?;
@@ -144,19 +148,32 @@ impl Hub {
         &self,
         url: &str,
         target: &Path,
-        tell: &dyn Fn(u64, Option<u64>),
+        tell: Tell<'_>,
     ) -> Result<Told, SourceError> {
         let part = part(target);
         let fail = |e| SourceError::io(&part, e);
         let have = fs::metadata(&part).map_or(0, |meta| meta.len());
         let etag = fs::read_to_string(etag_of(&part)).ok().filter(|_| have > 0);
-        let (response, told) = self.get(url, etag.as_deref().map(|etag| (have, etag)))?;
+        tell(have, None)?;
+        let (response, told) = match self.get(url, etag.as_deref().map(|etag| (have, etag))) {
+            // The part is no part of what is there now.
+            Err(SourceError::Status { status: 416, .. }) if have > 0 => {
+                fs::remove_file(&part).map_err(fail)?;
+                self.get(url, None)?
+            }
+            other => other?,
+        };
         let resumed = response.status() == 206;
         if let Some(folder) = part.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
         }
         let done = if resumed { have } else { 0 };
-        let total = total(&response, done);
+        let total = total(&response, done).or(told.bytes);
+        if let (Some(want), Some(got)) = (told.bytes, total)
+            && want != got
+        {
+            return Err(wrong_size(url, &part, got, want));
+        }
         let etag = header(response.headers(), "etag").filter(|etag| !etag.starts_with("W/"));
         let mut file =
             if resumed { OpenOptions::new().append(true).open(&part) } else { File::create(&part) }
@@ -169,8 +186,12 @@ impl Hub {
             .receive(url, response.into_body(), &mut file, done, total, &|done| tell(done, total))
             .map_err(|error| error.unwrap_or_else(|e| SourceError::io(&part, e)))?;
         file.sync_all().map_err(fail)?;
-        if let Some(total) = total.filter(|&total| total != done) {
-            return Err(SourceError::Short { url: url.to_owned(), done, total });
+        match total {
+            Some(total) if done < total => {
+                return Err(SourceError::Short { url: url.to_owned(), done, total });
+            }
+            Some(total) if done > total => return Err(wrong_size(url, &part, done, total)),
+            _ => {}
         }
         if let Some(want) = &told.sha256 {
             let got = files::sha256(&part)?;
@@ -192,7 +213,7 @@ impl Hub {
         file: &mut File,
         mut done: u64,
         total: Option<u64>,
-        tell: &dyn Fn(u64),
+        tell: &dyn Fn(u64) -> Result<(), SourceError>,
     ) -> Result<u64, Result<SourceError, io::Error>> {
         let mut reader = body.into_reader();
         let mut piece = vec![0; 1 << 17];
@@ -202,7 +223,7 @@ impl Hub {
                 Ok(n) => {
                     file.write_all(&piece[..n]).map_err(Err)?;
                     done += n as u64;
-                    tell(done);
+                    tell(done).map_err(Ok)?;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if is_timeout(&e) => {
@@ -239,6 +260,7 @@ impl Hub {
             told.commit = told.commit.or_else(|| header(headers, "x-repo-commit"));
             told.sha256 =
                 told.sha256.or_else(|| header(headers, "x-linked-etag").and_then(|tag| hash_in(&tag)));
+            told.bytes = told.bytes.or_else(|| header(headers, "x-linked-size")?.parse().ok());
             match response.status().as_u16() {
                 200 | 206 => return Ok((response, told)),
                 301 | 302 | 303 | 307 | 308 => {
@@ -271,6 +293,15 @@ impl Hub {
     fn unreachable(&self, why: String) -> SourceError {
         SourceError::Unreachable { host: self.settings.endpoint.clone(), why }
     }
+}
+
+/// Hears the bytes so far and those of the whole file, and may end it.
+type Tell<'a> = &'a dyn Fn(u64, Option<u64>) -> Result<(), SourceError>;
+
+/// What came is no part of the file; the next attempt begins anew.
+fn wrong_size(url: &str, part: &Path, got: u64, want: u64) -> SourceError {
+    let _ = fs::remove_file(part);
+    SourceError::Size { url: url.to_owned(), got, want }
 }
 
 /// The commit that the hub told for what lies in `staging`.

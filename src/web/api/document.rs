@@ -21,7 +21,7 @@ use crate::web::problem::Described;
     paths(
         collections::list, collections::create, collections::get, collections::delete, collections::change,
         collections::index, collections::compact, switch::get, switch::start, switch::cancel, search::search, search::ask, items::list, items::get, items::put, items::delete,
-        uploads::upload, uploads::finish, jobs::list, jobs::get, jobs::rejects, jobs::cancel, jobs::events,
+        uploads::upload, uploads::finish, jobs::list, jobs::get, jobs::rejects, jobs::cancel, jobs::delete, jobs::events,
         models::list, models::pull, embed::embed, health::alive, health::ready, figures::show, document,
     ),
     components(schemas(Described)),

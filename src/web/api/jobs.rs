@@ -75,6 +75,13 @@ pub async fn cancel(State(app): State<App>, Path(id): Path<i64>) -> Result<Answe
     Ok(Answer(app.work(move |app| stop(app, JobId(id))).await?))
 }
 
+/// The same: asks a job to stop. It stays in the list, as what became of it.
+#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = i64, Path, description = "The job")),
+    responses((status = 200, description = "As it is now", body = JobView)))]
+pub async fn delete(State(app): State<App>, Path(id): Path<i64>) -> Result<Answer<JobView>, Problem> {
+    Ok(Answer(app.work(move |app| stop(app, JobId(id))).await?))
+}
+
 /// Asks a job to stop; an upload, which waits for its browser, ends at once.
 pub fn stop(app: &App, id: JobId) -> Result<JobView, Problem> {
     app.library().jobs().cancel(id)?;

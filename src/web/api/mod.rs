@@ -34,7 +34,7 @@ pub fn quick() -> Router<App> {
         .route("/collections/{c}/items", get(items::list))
         .route("/collections/{c}/items/{*key}", get(items::get).put(items::put).delete(items::delete))
         .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::get))
+        .route("/jobs/{id}", get(jobs::get).delete(jobs::delete))
         .route("/jobs/{id}/rejects", get(jobs::rejects))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/models", get(models::list))

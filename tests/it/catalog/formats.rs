@@ -141,7 +141,7 @@ fn a_model_of_many_languages_is_read_from_its_folder() {
     fs::write(folder.join("README.md"), "---\nlanguage: multilingual\n---").unwrap();
     let e = entry(&home.catalog(), "many");
     assert_eq!((e.architecture.as_deref(), e.dim.unwrap().get()), (Some("XLM-R"), 32), "{:?}", e.why);
-    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &|_| ()).unwrap();
+    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &quiet).unwrap();
     assert_eq!(best.name.as_str(), "many");
     let expected: serde_json::Value =
         serde_json::from_slice(&fs::read(fixture("multilingual").join("expected.json")).unwrap()).unwrap();
@@ -157,6 +157,6 @@ fn a_model_of_many_languages_is_read_from_its_folder() {
     }
     // Chinese alone on disk is better for a mixed table than no meaning at all.
     fs::write(folder.join("README.md"), "---\nlanguage: zh\n---").unwrap();
-    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &|_| ()).unwrap();
+    let best = home.catalog().best_or_pull(Modality::Text, Some(Language::Mixed), &quiet).unwrap();
     assert_eq!(best.name.as_str(), "many");
 }

@@ -6,7 +6,7 @@ use super::*;
 fn files_that_changed_since_they_came_are_not_loaded() {
     let home = Home::new();
     home.card(&format!("[[sources]]\nkind = \"folder\"\npath = {:?}\n", fixture("bert")));
-    home.catalog().pull(&name("small"), &|_| ()).unwrap();
+    home.catalog().pull(&name("small"), &quiet).unwrap();
     let catalog = home.catalog();
     catalog.load(&name("small")).unwrap();
     assert_eq!(catalog.verify(&name("small")).unwrap().files, 3);
