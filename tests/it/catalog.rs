@@ -254,3 +254,61 @@ fn names_that_are_not_there_get_help() {
     assert!(e.to_string().contains("did you mean all-MiniLM-L6-v2"), "{e}");
     assert_eq!(catalog.load(&name("zzz")).err().unwrap().code(), "encoder.unknown");
 }
+
+/// A folder of the root that holds only a card: `fixture` can be had under that name, for texts of that language.
+fn published(home: &Home, name: &str, languages: &str, quality: u8) {
+    let text = format!(
+        "name = \"{name}\"\ntitle = \"T\"\nmodality = \"text\"\narchitecture = \"bert\"\ndim = 32\npooling = \"cls\"\n\
+         languages = [{languages}]\nquality = {quality}\n[[sources]]\nkind = \"folder\"\npath = {:?}\n",
+        fixture("bert")
+    );
+    let folder = home.root().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("card.toml"), text).unwrap();
+}
+
+#[test]
+fn a_published_encoder_of_the_language_is_asked_for_before_a_starter_is_taken() {
+    let home = Home::new();
+    copy(&fixture("bert"), &home.root().join("small"));
+    home.card("starter = true\n");
+    let card = home.root().join("small/card.toml");
+    fs::write(&card, fs::read_to_string(&card).unwrap().replace("[\"en\"]", "[\"*\"]")).unwrap();
+    let catalog = home.catalog();
+    let pulled = |language| catalog.best_or_pull(Modality::Text, Some(language), &quiet).unwrap();
+    for language in [Language::En, Language::Zh] {
+        assert_eq!(catalog.best(Modality::Text, Some(language)).unwrap().name.as_str(), "small");
+    }
+    // Only the English one can be had, and it is the best of all: for Chinese texts the starter stays.
+    published(&home, "english", "\"en\"", 100);
+    assert_eq!(pulled(Language::Zh).name.as_str(), "small");
+    let got = pulled(Language::En);
+    assert_eq!((got.name.as_str(), got.origin, got.starter), ("english", Origin::Pulled, false));
+    // It is on disk by now.
+    assert_eq!(pulled(Language::Zh).name.as_str(), "small");
+    published(&home, "chinese", "\"zh\"", 90);
+    assert_eq!(pulled(Language::Zh).name.as_str(), "chinese");
+    assert_eq!(pulled(Language::En).name.as_str(), "english");
+    // Of both: one that reads the Chinese half, rather than one that reads none of it.
+    assert_eq!(pulled(Language::Mixed).name.as_str(), "chinese");
+}
+
+#[test]
+fn a_table_gets_the_encoder_of_its_language() {
+    let home = Home::new();
+    published(&home, "english", "\"en\"", 100);
+    published(&home, "chinese", "\"zh\"", 90);
+    let person = crate::home::Home::new();
+    person.put("zh.csv", "question,answer\n红色的卡车在哪里？,在门口。\n怎么退款？,三十天之内寄回。\n".as_bytes());
+    person.put("en.csv", crate::home::FAQ.as_bytes());
+    for (table, encoder) in [("zh", "chinese"), ("en", "english")] {
+        let mut command = person.command();
+        let file = format!("{table}.csv");
+        command.env("SIMILE_MODELS", home.root()).args(["index", &file, "--collection", table, "--json"]);
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let all = person.run(["collections", "--json"]).ok().json();
+        let made = all.as_array().unwrap().iter().find(|c| c["name"] == table).unwrap();
+        assert_eq!(made["encoder"], encoder);
+    }
+}
