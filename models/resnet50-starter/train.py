@@ -2,6 +2,7 @@
 
     python train.py train --data DIR --out DIR --hours 1.7    # decode, train, export
     python train.py measure --photos DIR --weights model.safetensors
+    python train.py samples --weights model.safetensors --card card.toml --photos ../../samples/photos
 
 DIR of --data is a folder of WebP mosaics (SET.tsv beside SET-n.tar); its read.py
 describes the form. A run that was stopped goes on from the checkpoint in --out.
@@ -18,6 +19,7 @@ import sys
 import tarfile
 import threading
 import time
+import tomllib
 
 # Two threads each drive a model replica of their own with single-threaded kernels: no
 # kernel then spins at a barrier for a core that another process took. Memory is kept
@@ -550,6 +552,31 @@ def measure(options):
         print(f'{name}: P@1 {p1:.3f} P@10 {p10:.3f} mAP {mean:.3f}{recall}', flush=True)
 
 
+# ----------------------------------------------------------------- samples
+
+SAMPLES = ('boats/red-sailing-boat.jpg', 'cats/black-cat.jpg', 'fruit/bananas.jpg', 'trucks/red-truck.jpg')
+FOLDS = 16                   # sums of a vector that the card holds
+
+
+def samples(options):
+    """Writes into the card what this code makes of simile's own sample photos; `simile models verify` compares."""
+    with open(options.card, encoding='utf-8') as file:
+        text = file.read()
+    wanted = tomllib.loads(text)['preprocess']
+    encoder = load_encoder(options.weights)
+    lines = [text.split('# What train.py makes of')[0].rstrip(), '',
+             '# What train.py makes of simile\'s own photos (train.py samples): the unit vector folded into a few sums,',
+             '# number i of it into sum i modulo how many there are.']
+    for name in SAMPLES:
+        photo = Image.open(os.path.join(options.photos, name)).convert('RGB')
+        vector = F.normalize(embed(encoder, prepare([photo], wanted['input'], wanted['crop_pct']), lambda rows: rows))[0]
+        lines += ['[[parity]]', f'photo = "{name}"',
+                  'folded = [' + ', '.join(f'{x:.5f}' for x in vector.view(-1, FOLDS).sum(0).tolist()) + ']', '']
+    with open(options.card, 'w', encoding='utf-8') as file:
+        file.write('\n'.join(lines).rstrip() + '\n')
+    print(f'{options.card}: {len(SAMPLES)} photos')
+
+
 def clock(text):
     """Today's HH:MM as seconds since the epoch."""
     hour, minute = map(int, text.split(':'))
@@ -585,9 +612,14 @@ def arguments():
     sub.add_argument('--copies', type=int, default=20)
     sub.add_argument('--baselines', action='store_true', help='also a colour histogram and random weights')
     sub.add_argument('--seed', type=int, default=7)
+    sub = commands.add_parser('samples')
+    here = os.path.dirname(os.path.abspath(__file__))
+    sub.add_argument('--weights', default=os.path.join(here, 'model.safetensors'))
+    sub.add_argument('--card', default=os.path.join(here, 'card.toml'))
+    sub.add_argument('--photos', default=os.path.join(here, '../../samples/photos'))
     return parser.parse_args()
 
 
 if __name__ == '__main__':
     chosen = arguments()
-    {'train': train, 'export': export, 'measure': measure}[chosen.command](chosen)
+    {'train': train, 'export': export, 'measure': measure, 'samples': samples}[chosen.command](chosen)

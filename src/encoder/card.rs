@@ -46,12 +46,15 @@ pub struct Card {
     pub parity: Vec<Parity>,
 }
 
-/// A text as a passage, and the first numbers of the unit vector that the original makes of it.
+/// A sample, and what the original makes of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parity {
-    pub text: String,
-    pub starts: Vec<f32>,
+#[serde(untagged, deny_unknown_fields)]
+pub enum Parity {
+    /// A text as a passage, and the first numbers of its unit vector.
+    Text { text: String, starts: Vec<f32> },
+    /// One of simile's own photos, by its path below `samples/photos`, and its unit vector folded into a few sums: number
+    /// `i` of it goes into sum `i` modulo how many there are. A photo's vector may begin with zeros, which say nothing.
+    Photo { photo: String, folded: Vec<f32> },
 }
 
 fn middling() -> u8 {

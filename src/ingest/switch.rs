@@ -72,7 +72,9 @@ pub struct Switched {
 pub fn run(library: &Library, request: &SwitchRequest, tracker: &Tracker) -> Result<Switched, IngestError> {
     let collection = library.collection(&request.collection)?;
     let encoder = match target(library, &collection, request, tracker) {
-        Err(IngestError::Library(LibraryError::Encoder(EncoderError::Pull { name, .. }))) if tracker.cancelled() => {
+        Err(IngestError::Library(LibraryError::Encoder(EncoderError::Pull { name, .. })))
+            if tracker.cancelled() =>
+        {
             return Ok(Switched { report: SwitchReport::new(name), cancelled: true });
         }
         other => other?,

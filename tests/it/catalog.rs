@@ -299,7 +299,10 @@ fn a_table_gets_the_encoder_of_its_language() {
     published(&home, "english", "\"en\"", 100);
     published(&home, "chinese", "\"zh\"", 90);
     let person = crate::home::Home::new();
-    person.put("zh.csv", "question,answer\n红色的卡车在哪里？,在门口。\n怎么退款？,三十天之内寄回。\n".as_bytes());
+    person.put(
+        "zh.csv",
+        "question,answer\n红色的卡车在哪里？,在门口。\n怎么退款？,三十天之内寄回。\n".as_bytes(),
+    );
     person.put("en.csv", crate::home::FAQ.as_bytes());
     for (table, encoder) in [("zh", "chinese"), ("en", "english")] {
         let mut command = person.command();

@@ -141,7 +141,9 @@ fn answer(mut stream: &TcpStream, inner: &Inner) {
     let from = range.strip_prefix("bytes=").and_then(|r| r.trim_end_matches('-').parse::<usize>().ok());
     let from = from.filter(|_| headers.get("if-range").is_some_and(|tag| tag.trim_matches('"') == hash));
     if from.is_some_and(|from| from > bytes.len()) {
-        let _ = send("HTTP/1.1 416 Range Not Satisfiable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into());
+        let _ = send(
+            "HTTP/1.1 416 Range Not Satisfiable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into(),
+        );
         return;
     }
     let (status, from) = from.map_or(("200 OK", 0), |from| ("206 Partial Content", from));

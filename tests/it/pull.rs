@@ -53,7 +53,10 @@ fn ctrl_c_stops_a_pull_and_the_next_one_goes_on() {
     card(&home.path("root"));
     let pull = || {
         let mut command = home.command();
-        command.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", &hub.url).env("SIMILE_MODELS", home.path("root"));
+        command
+            .env_remove("HF_HUB_OFFLINE")
+            .env("HF_ENDPOINT", &hub.url)
+            .env("SIMILE_MODELS", home.path("root"));
         command.args(["models", "pull", "small", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     };
@@ -93,7 +96,10 @@ fn a_pull_is_cancelled_over_the_api_and_in_the_page() {
             assert_eq!(app.send("POST", &format!("/jobs/{job}/cancel"), &[], b"").status, 303);
             assert_eq!(app.send("DELETE", &format!("/api/v1/jobs/{second}"), &[], b"").status, 200);
         } else {
-            assert_eq!(app.send("DELETE", &format!("/api/v1/jobs/{second}"), &[], b"").json()["state"], "cancelled");
+            assert_eq!(
+                app.send("DELETE", &format!("/api/v1/jobs/{second}"), &[], b"").json()["state"],
+                "cancelled"
+            );
             assert_eq!(app.send("DELETE", &format!("/api/v1/jobs/{job}"), &[], b"").status, 200);
         }
         for job in [job, second] {

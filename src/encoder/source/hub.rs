@@ -144,12 +144,7 @@ impl Hub {
     }
 
     /// Goes on with `target`'s part if the server still has the same file, checks size and hash, and names it.
-    fn download(
-        &self,
-        url: &str,
-        target: &Path,
-        tell: Tell<'_>,
-    ) -> Result<Told, SourceError> {
+    fn download(&self, url: &str, target: &Path, tell: Tell<'_>) -> Result<Told, SourceError> {
         let part = part(target);
         let fail = |e| SourceError::io(&part, e);
         let have = fs::metadata(&part).map_or(0, |meta| meta.len());

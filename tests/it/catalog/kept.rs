@@ -101,3 +101,37 @@ fn an_added_model_is_verified_only_where_its_samples_ran() {
     );
     assert_eq!(catalog.remove(&name("nothing"), Vec::new(), true).err().unwrap().code(), "encoder.unknown");
 }
+
+#[test]
+fn a_photo_encoder_is_verified_where_its_samples_ran() {
+    let mut home = Home::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/resnet50-starter");
+    home.places.own = vec![shipped.parent().unwrap().to_owned()];
+    let starter = name("resnet50-starter");
+    assert!(!entry(&home.catalog(), starter.as_str()).verified, "nobody ran its samples yet");
+    let found = home.catalog().verify(&starter).unwrap();
+    assert!(found.verified && found.samples == 4, "{found:?}");
+    println!("off by {:?}", found.error);
+    assert!(entry(&home.catalog(), starter.as_str()).verified);
+
+    // The same weights behind another preprocessing make other vectors, and samples that are not there prove nothing.
+    home.places.own = vec![home.dir.path().join("own")];
+    let copied = home.places.own[0].join(starter.as_str());
+    copy(&shipped, &copied);
+    let card = fs::read_to_string(copied.join("card.toml")).unwrap();
+    for (from, to, code) in [
+        ("filter = \"bilinear\"", "filter = \"bicubic\"", "encoder.parity"),
+        ("input = 96", "input = 112", "encoder.parity"),
+        ("cats/black-cat.jpg", "cats/white-cat.jpg", "model.config"),
+        ("folded = [", "folded = [9.0, ", "encoder.parity"),
+    ] {
+        assert!(card.contains(from));
+        fs::write(copied.join("card.toml"), card.replace(from, to)).unwrap();
+        assert_eq!(home.catalog().verify(&starter).err().map(|e| e.code()), Some(code), "{to}");
+    }
+    let empty = card.split("[[parity]]").next().unwrap().to_owned()
+        + "[[parity]]\nphoto = \"cats/black-cat.jpg\"\nfolded = []\n";
+    fs::write(copied.join("card.toml"), empty).unwrap();
+    assert_eq!(home.catalog().verify(&starter).err().unwrap().code(), "encoder.parity");
+    assert!(!entry(&home.catalog(), starter.as_str()).verified);
+}
