@@ -26,10 +26,10 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench bench-encoders deny fuzz install schema-test load tools test-tools deny-tools clean
+.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load tools test-tools deny-tools clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 	@echo 'Variables of run: PORT=8080, PHOTOS=folder, FAQ=file.csv, MODELS=folder; of install: PREFIX, DESTDIR'
 
 run: build ## build, serve on 127.0.0.1:8080, index the samples (or PHOTOS=, FAQ=)
@@ -52,6 +52,10 @@ bench: build ## print the figures of docs/benchmarks.md
 
 bench-encoders: build ## encoders beside torch, ONNX Runtime and OpenVINO (ARGS="--quick --only resnet50/bf16")
 	@scripts/bench-encoders/run --simile $(SIMILE) $(ARGS)
+
+check-aarch64: ## compile the kernels for aarch64 (only compiled here, never run)
+	rustup target add aarch64-unknown-linux-gnu
+	cargo check -p simile-compute --locked --target aarch64-unknown-linux-gnu
 
 install: ## install what was built: program, man pages, completions, unit (PREFIX=/usr/local, DESTDIR=)
 	@[ -x $(SIMILE) ] || $(MAKE) build

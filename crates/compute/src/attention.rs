@@ -5,7 +5,7 @@
 //! it stands: a text's result does not depend on the texts beside it.
 
 use crate::Isa;
-use crate::matrix::kernel::{Call, MOST_ROWS};
+use crate::matrix::kernel::{Call, Kernel, MOST_ROWS};
 use crate::matrix::{PANEL, Sums};
 use crate::number::{Element, Number};
 use crate::simd::{LANES, Simd, Task};
@@ -15,6 +15,8 @@ use crate::softmax::exponentials;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub tokens: usize,
+    /// Those whose queries are answered, `(from, until)`.
+    pub queries: (usize, usize),
     pub dim: usize,
     /// From a row of queries (or keys, or values) to the next, in elements.
     pub stride: usize,
@@ -36,7 +38,7 @@ pub(crate) struct Scratch {
 ///
 /// # Safety
 /// `q`, `k` and `v` must be readable for `shape.tokens` rows of `shape.dim` elements (queries up to the next whole
-/// step, finite there) and `out` writable, by nobody else, and not overlap them.
+/// step, finite there) and `out` writable for the rows of the queries, by nobody else, and not overlap them.
 pub(crate) unsafe fn attend<N: Number<Sum = f32>, O: Element>(
     isa: Isa,
     shape: Shape,
@@ -44,60 +46,92 @@ pub(crate) unsafe fn attend<N: Number<Sum = f32>, O: Element>(
     out: *mut O,
     scratch: &mut Scratch,
 ) {
-    let Shape { tokens, dim, stride, out_stride } = shape;
-    let (across, steps, token_steps) =
-        (tokens.next_multiple_of(PANEL), dim.div_ceil(N::STEP), tokens.div_ceil(N::STEP));
-    let in_place = N::STEP == 1 && dim.is_multiple_of(PANEL);
-    let Scratch { keys, values, scores, weights } = scratch;
-    let room = |v: &mut Vec<u32>, n: usize| v.resize(n.max(v.len()), 0);
-    room(keys, across * steps);
-    room(values, if in_place { 0 } else { token_steps * dim.next_multiple_of(PANEL) });
-    room(weights, if N::STEP == 1 { 0 } else { MOST_ROWS * token_steps });
-    scores.resize(scores.len().max(MOST_ROWS * across), 0.0);
-    // SAFETY: the caller's; the panels have room as computed above.
-    unsafe {
-        pack_keys::<N>(shape, k, &mut keys[..across * steps]);
-        if !in_place {
-            pack_values::<N>(shape, v, values);
-        }
-    }
-    let (v_panel, v_step) = match in_place {
-        true => (PANEL * 4, stride * 4),
-        false => (token_steps * PANEL * 4, PANEL * 4),
-    };
-    let v = if in_place { v.cast::<u8>() } else { values.as_ptr().cast() };
-    let p_row = if N::STEP == 1 { across } else { token_steps * N::STEP };
-    let (size, product) = (size_of::<N::Input>(), N::kernel(isa));
-    let mut sums = Sums::new();
-    let tiles = tokens.div_ceil(MOST_ROWS);
-    for tile in 0..tiles {
-        let from = tile * tokens / tiles;
-        let rows = (tile + 1) * tokens / tiles - from;
-        let call =
-            Call { a: q.cast(), row: 0, taps: &[0], steps, b: v, b_step: PANEL * 4, ahead: v, ahead_step: 0 };
-        for (p, panel) in keys[..across * steps].chunks_exact(PANEL * steps).enumerate() {
-            // SAFETY: rows `from` to `from + rows` of the queries and a whole panel of keys.
-            unsafe {
-                let a = q.add(from * stride).cast();
-                product(&Call { a, row: stride * size, b: panel.as_ptr().cast(), ..call }, rows, &mut sums);
-            }
-            for (i, row) in sums.0.chunks_exact(PANEL).take(rows).enumerate() {
-                scores[i * across + p * PANEL..][..PANEL].copy_from_slice(row);
+    isa.run(Attend::<N, O> { product: N::kernel(isa), shape, q, k, v, out, scratch });
+}
+
+struct Attend<'a, N: Number, O> {
+    product: Kernel<f32>,
+    shape: Shape,
+    q: *const N::Input,
+    k: *const N::Input,
+    v: *const N::Input,
+    out: *mut O,
+    scratch: &'a mut Scratch,
+}
+
+impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { product, shape, q, k, v, out, scratch } = self;
+        let Shape { tokens, queries: (first, last), dim, stride, out_stride } = shape;
+        let (across, steps, token_steps) =
+            (tokens.next_multiple_of(PANEL), dim.div_ceil(N::STEP), tokens.div_ceil(N::STEP));
+        let in_place = N::STEP == 1 && dim.is_multiple_of(PANEL);
+        let Scratch { keys, values, scores, weights } = scratch;
+        let room = |v: &mut Vec<u32>, n: usize| v.resize(n.max(v.len()), 0);
+        room(keys, across * steps);
+        room(values, if in_place { 0 } else { token_steps * dim.next_multiple_of(PANEL) });
+        room(weights, if N::STEP == 1 { 0 } else { MOST_ROWS * across / N::STEP });
+        scores.resize(scores.len().max(MOST_ROWS * across), 0.0);
+        // SAFETY: the caller's; the panels have room as computed above.
+        unsafe {
+            pack_keys::<N, S>(shape, k, &mut keys[..across * steps]);
+            if !in_place {
+                pack_values::<N>(shape, v, values);
             }
         }
-        let mut shares = [0.0; MOST_ROWS];
-        let x = scores.as_mut_ptr();
+        let (v_panel, v_step) = match in_place {
+            true => (PANEL * 4, stride * 4),
+            false => (token_steps * PANEL * 4, PANEL * 4),
+        };
+        let v = if in_place { v.cast::<u8>() } else { values.as_ptr().cast() };
+        let (size, x) = (size_of::<N::Input>(), scores.as_mut_ptr());
         let to = if N::STEP == 1 { x.cast::<N::Input>() } else { weights.as_mut_ptr().cast() };
-        isa.run(Soften { x, across, tokens, to, p_row, shares: &mut shares[..rows] });
-        for (p, column) in (0..dim).step_by(PANEL).enumerate() {
-            // SAFETY: rows of weights just written, a panel of values in place or packed, and this tile's rows of the
-            // result.
-            unsafe {
-                let (a, row, b) = (to.cast_const().cast(), p_row * size, v.add(p * v_panel));
-                product(&Call { a, row, steps: token_steps, b, b_step: v_step, ..call }, rows, &mut sums);
-                let to = out.add(from * out_stride + column);
-                let columns = (dim - column).min(PANEL);
-                isa.run(Store { sums: &sums, shares: &shares[..rows], to, out_stride, columns });
+        let mut sums = Sums::new();
+        let tiles = (last - first).div_ceil(MOST_ROWS);
+        for tile in 0..tiles {
+            let from = first + tile * (last - first) / tiles;
+            let rows = first + (tile + 1) * (last - first) / tiles - from;
+            let a = q.wrapping_add(from * stride).cast();
+            let call = Call {
+                a,
+                row: stride * size,
+                taps: &[0],
+                steps,
+                b: v,
+                b_step: PANEL * 4,
+                ahead: v,
+                ahead_step: 0,
+            };
+            for (p, panel) in keys[..across * steps].chunks_exact(PANEL * steps).enumerate() {
+                // SAFETY: rows `from` to `from + rows` of the queries and a whole panel of keys; scores have 14 rows.
+                unsafe {
+                    product(&Call { b: panel.as_ptr().cast(), ..call }, rows, &mut sums);
+                    for i in 0..rows {
+                        let (sums, to) = (sums.0.as_ptr().add(i * PANEL), x.add(i * across + p * PANEL));
+                        S::store(to, S::load(sums));
+                        S::store(to.add(LANES), S::load(sums.add(LANES)));
+                    }
+                }
+            }
+            let mut shares = [0.0; MOST_ROWS];
+            for (i, share) in shares[..rows].iter_mut().enumerate() {
+                // SAFETY: row i of both, of whole panels.
+                let (x, to) = unsafe { (x.add(i * across), to.add(i * across)) };
+                // SAFETY: as above.
+                *share = 1.0 / unsafe { exponentials::<S, N::Input, true>(x, tokens, to) };
+            }
+            for (p, column) in (0..dim).step_by(PANEL).enumerate() {
+                // SAFETY: rows of weights just written, a panel of values in place or packed, and this tile's rows of
+                // the result.
+                unsafe {
+                    let (a, row, b) = (to.cast_const().cast(), across * size, v.add(p * v_panel));
+                    product(&Call { a, row, steps: token_steps, b, b_step: v_step, ..call }, rows, &mut sums);
+                    let to = out.add((from - first) * out_stride + column);
+                    let columns = (dim - column).min(PANEL);
+                    Store { sums: &sums, shares: &shares[..rows], to, out_stride, columns }.run::<S>();
+                }
             }
         }
     }
@@ -106,13 +140,35 @@ pub(crate) unsafe fn attend<N: Number<Sum = f32>, O: Element>(
 /// Keys `[tokens, dim]` → `[panel of 32 tokens][step][token]`, 0 behind the last token and the last number.
 ///
 /// # Safety
-/// As in [`attend`]; `to` must have room.
-unsafe fn pack_keys<N: Number>(shape: Shape, k: *const N::Input, to: &mut [u32]) {
+/// As in [`attend`]; `to` must have room; instructions as in [`Simd`].
+#[inline(always)]
+unsafe fn pack_keys<N: Number, S: Simd>(shape: Shape, k: *const N::Input, to: &mut [u32]) {
     let Shape { tokens, dim, stride, .. } = shape;
     let (whole, rest) = (dim / N::STEP, dim % N::STEP);
     let steps = whole + usize::from(rest > 0);
+    let in_blocks = dim.is_multiple_of(LANES * N::STEP);
     for (p, panel) in to.chunks_exact_mut(PANEL * steps).enumerate() {
         let columns = (tokens - p * PANEL).min(PANEL);
+        let to = panel.as_mut_ptr();
+        // 16 tokens by 16 steps at a time.
+        for half in (0..PANEL).step_by(LANES).filter(|_| in_blocks) {
+            for block in (0..steps).step_by(LANES) {
+                // SAFETY: 16 steps of each row that there is; 16 columns of as many rows of the panel.
+                unsafe {
+                    let mut rows = [S::splat(0.0); LANES];
+                    for (i, row) in rows[..columns.saturating_sub(half).min(LANES)].iter_mut().enumerate() {
+                        let token = k.add((p * PANEL + half + i) * stride);
+                        *row = S::load(token.cast::<f32>().add(block));
+                    }
+                    for (i, steps) in S::transpose(rows).into_iter().enumerate() {
+                        S::store(to.add((block + i) * PANEL + half).cast(), steps);
+                    }
+                }
+            }
+        }
+        if in_blocks {
+            continue;
+        }
         if columns < PANEL {
             panel.chunks_exact_mut(PANEL).for_each(|step| step[columns..].fill(0));
         }
@@ -138,57 +194,38 @@ unsafe fn pack_keys<N: Number>(shape: Shape, k: *const N::Input, to: &mut [u32])
 ///
 /// # Safety
 /// As in [`attend`]; `to` must have room.
+#[inline(always)]
 unsafe fn pack_values<N: Number>(shape: Shape, v: *const N::Input, to: &mut [u32]) {
     let Shape { tokens, dim, stride, .. } = shape;
-    let steps = tokens.div_ceil(N::STEP);
+    let (steps, size) = (tokens.div_ceil(N::STEP), size_of::<N::Input>());
+    // The first of a step comes first in memory.
+    let shift = |i: usize| 8 * size * if cfg!(target_endian = "big") { N::STEP - 1 - i } else { i };
     for (p, panel) in to.chunks_exact_mut(PANEL * steps).take(dim.div_ceil(PANEL)).enumerate() {
         let columns = (dim - p * PANEL).min(PANEL);
         for (step, to) in panel.chunks_exact_mut(PANEL).enumerate() {
+            // SAFETY: rows of the values.
+            let row = |i: usize| unsafe { v.add((step * N::STEP + i) * stride + p * PANEL) };
+            if N::STEP == 2 && columns == PANEL && step * 2 + 1 < tokens {
+                let (a, b) = (row(0).cast::<u16>(), row(1).cast::<u16>());
+                for (column, to) in to.iter_mut().enumerate() {
+                    // SAFETY: 32 numbers of two rows; any bytes are a u16.
+                    let [a, b] = unsafe { [a.add(column).read(), b.add(column).read()] };
+                    *to = u32::from(a) << shift(0) | u32::from(b) << shift(1);
+                }
+                continue;
+            }
             to[columns..].fill(0);
-            let size = size_of::<N::Input>();
             for i in 0..N::STEP.min(tokens - step * N::STEP) {
-                let token = step * N::STEP + i;
-                // The first of a step comes first in memory.
-                let shift = 8 * size * if cfg!(target_endian = "big") { N::STEP - 1 - i } else { i };
-                // SAFETY: `columns` numbers of a row of the values.
-                let row = unsafe { v.add(token * stride + p * PANEL) };
                 for (column, to) in to[..columns].iter_mut().enumerate() {
-                    // SAFETY: as above; a number has 4 / N::STEP bytes, and any bytes are a u16 or u32.
+                    // SAFETY: `columns` numbers of a row; a number has 4 / N::STEP bytes, and any bytes are a u16 or u32.
                     let x = unsafe {
                         if size == 4 {
-                            row.add(column).cast::<u32>().read()
+                            row(i).add(column).cast::<u32>().read()
                         } else {
-                            u32::from(row.add(column).cast::<u16>().read())
+                            u32::from(row(i).add(column).cast::<u16>().read())
                         }
                     };
-                    *to = x << shift | if i == 0 { 0 } else { *to };
-                }
-            }
-        }
-    }
-}
-
-/// Rows of scores → exponentials, and what to multiply by in the end.
-struct Soften<'a, O> {
-    x: *const f32,
-    across: usize,
-    tokens: usize,
-    to: *mut O,
-    p_row: usize,
-    shares: &'a mut [f32],
-}
-
-impl<O: Element> Task for Soften<'_, O> {
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        for (i, share) in self.shares.iter_mut().enumerate() {
-            // SAFETY: the caller's: row i of both.
-            unsafe {
-                let to = self.to.add(i * self.p_row);
-                *share = 1.0 / exponentials::<S, O>(self.x.add(i * self.across), self.tokens, to);
-                for behind in self.tokens..self.p_row.min(self.tokens + LANES) {
-                    to.add(behind).write(O::default());
+                    *to = x << shift(i) | if i == 0 { 0 } else { *to };
                 }
             }
         }
@@ -264,7 +301,8 @@ mod tests {
                     if tokens > 48 && dim != 31 && dim != 64 {
                         continue;
                     }
-                    let shape = Shape { tokens, dim, stride: 3 * dim, out_stride: dim + 3 };
+                    let queries = (0, tokens);
+                    let shape = Shape { tokens, queries, dim, stride: 3 * dim, out_stride: dim + 3 };
                     let x: Vec<f32> = numbers(tokens * 3 * dim + 3, 11).iter().map(|v| v * 1.5).collect();
                     let rounded: Vec<Bf16> = x.iter().map(|&v| Bf16::new(v)).collect();
                     let same: Vec<f32> = rounded.iter().map(|v| v.get()).collect();

@@ -30,6 +30,9 @@ mod sealed {
 
 /// What activations are stored as: f32, [`Bf16`] or u8. All bit patterns are values.
 pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
+    /// Has so few digits that what is stored need not be right beyond the fourth.
+    #[doc(hidden)]
+    const SHORT: bool;
     #[doc(hidden)]
     #[allow(private_bounds, private_interfaces)]
     unsafe fn load<S: Simd>(p: *const Self) -> S::F;
@@ -63,10 +66,11 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! element {
-    ($type:ty, $load:ident, $store:ident) => {
+    ($type:ty, $short:literal, $load:ident, $store:ident) => {
         impl sealed::Sealed for $type {}
         #[allow(private_bounds, private_interfaces)]
         impl Element for $type {
+            const SHORT: bool = $short;
             #[inline(always)]
             unsafe fn load<S: Simd>(p: *const Self) -> S::F {
                 // SAFETY: the caller's; the type has the layout of the pointer's target.
@@ -80,9 +84,9 @@ macro_rules! element {
         }
     };
 }
-element!(f32, load, store);
-element!(Bf16, load_bf16, store_bf16);
-element!(u8, load_u8, store_u8);
+element!(f32, false, load, store);
+element!(Bf16, true, load_bf16, store_bf16);
+element!(u8, true, load_u8, store_u8);
 
 /// How a product is computed. A *step* is 4 bytes of inputs: one f32, two bf16 or four u8.
 pub trait Number: sealed::Sealed + Copy + Send + Sync + 'static {

@@ -37,8 +37,16 @@ impl<T: Element> Task for Largest<'_, T> {
     unsafe fn run<S: Simd>(self) -> f32 {
         // SAFETY: the instruction set is the caller's; chunks are read within their lengths.
         unsafe {
-            let mut most = S::splat(0.0);
-            let (whole, rest) = self.0.as_chunks::<LANES>();
+            // Four at a time, so that one does not wait for the other.
+            let (quads, rest) = self.0.as_chunks::<{ 4 * LANES }>();
+            let mut most = [S::splat(0.0); 4];
+            for x in quads {
+                for (i, most) in most.iter_mut().enumerate() {
+                    *most = S::max(S::abs(T::load::<S>(x.as_ptr().add(i * LANES))), *most);
+                }
+            }
+            let mut most = S::max(S::max(most[0], most[1]), S::max(most[2], most[3]));
+            let (whole, rest) = rest.as_chunks::<LANES>();
             for x in whole {
                 most = S::max(S::abs(T::load::<S>(x.as_ptr())), most);
             }

@@ -51,6 +51,9 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn sum(x: Self::F) -> f32;
     unsafe fn largest(x: Self::F) -> f32;
 
+    /// Lane j of row i → lane i of row j; any bits.
+    unsafe fn transpose(rows: [Self::F; LANES]) -> [Self::F; LANES];
+
     unsafe fn load_i32(p: *const i32) -> Self::F;
     /// `p - less`, subtracted as whole numbers.
     unsafe fn load_i32_less(p: *const i32, less: *const i32) -> Self::F;

@@ -1,7 +1,9 @@
 //! Softmax over a row, as attention needs it: not yet divided by its sum.
 
+use std::f32::consts::LOG2_E;
+
 use crate::Isa;
-use crate::math::exp;
+use crate::math::{exp, exp2_short};
 use crate::number::Element;
 use crate::simd::{LANES, Simd, Task};
 
@@ -20,17 +22,21 @@ impl Task for Row<'_> {
     unsafe fn run<S: Simd>(self) -> f32 {
         let x = self.0.as_mut_ptr();
         // SAFETY: the instruction set is the caller's; a row may be read and written where it lies.
-        unsafe { exponentials::<S, f32>(x, self.0.len(), x) }
+        unsafe { exponentials::<S, f32, false>(x, self.0.len(), x) }
     }
 }
 
 /// `n` numbers → their exponentials over the largest's, as elements at `to` (which may be where `x` lies); gives the
-/// sum.
+/// sum. `ROOM`: there is room for whole lanes at `to`, and what is written behind the last does not matter.
 ///
 /// # Safety
-/// `x` must be readable and `to` writable for `n`; instructions as in [`Simd`].
+/// `x` must be readable and `to` writable for `n` (or whole lanes); instructions as in [`Simd`].
 #[inline(always)]
-pub(crate) unsafe fn exponentials<S: Simd, O: Element>(x: *const f32, n: usize, to: *mut O) -> f32 {
+pub(crate) unsafe fn exponentials<S: Simd, O: Element, const ROOM: bool>(
+    x: *const f32,
+    n: usize,
+    to: *mut O,
+) -> f32 {
     let whole = n - n % LANES;
     let rest = n - whole;
     // SAFETY: the caller's; `whole` and `rest` make n.
@@ -40,20 +46,36 @@ pub(crate) unsafe fn exponentials<S: Simd, O: Element>(x: *const f32, n: usize, 
         for at in (0..whole).step_by(LANES) {
             largest = S::max(S::load(x.add(at)), largest);
         }
-        let largest = S::splat(S::largest(largest));
+        let largest = S::largest(largest);
+        let (largest, over) = (S::splat(largest), S::splat(-largest * LOG2_E));
         let mut sum = S::splat(0.0);
         for at in (0..whole).step_by(LANES) {
-            let e = exp::<S>(S::sub(S::load(x.add(at)), largest));
+            let e = power::<S, O>(S::load(x.add(at)), largest, over);
             sum = S::add(sum, e);
             O::store::<S>(to.add(at), e);
         }
         if rest > 0 {
-            let mut last = [0.0f32; LANES];
-            S::store(last.as_mut_ptr(), exp::<S>(S::sub(below, largest)));
-            O::store_part::<S>(to.add(whole), S::load(last.as_ptr()), rest);
-            sum = S::add(sum, S::load_part(last.as_ptr(), rest, 0.0));
+            // What stands for nothing (-∞) becomes at most 2⁻¹²⁵.
+            let e = power::<S, O>(below, largest, over);
+            sum = S::add(sum, e);
+            if ROOM { O::store::<S>(to.add(whole), e) } else { O::store_part::<S>(to.add(whole), e, rest) }
         }
         S::sum(sum)
+    }
+}
+
+/// e to the x less the largest, `over` being that in powers of two, less than 0; as exact as `O` can tell.
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+unsafe fn power<S: Simd, O: Element>(x: S::F, largest: S::F, over: S::F) -> S::F {
+    // SAFETY: the caller's.
+    unsafe {
+        match O::SHORT {
+            true => exp2_short::<S>(S::fma(x, S::splat(LOG2_E), over)),
+            false => exp::<S>(S::sub(x, largest)),
+        }
     }
 }
 

@@ -193,6 +193,45 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
     }
 }
 
+/// What is left to choose once per strip, so that the loop over its rows has no branch.
+trait Activation {
+    /// # Safety
+    /// That of [`Simd`]. `O` is what the result is stored as.
+    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F;
+}
+struct Keep;
+struct Positive;
+struct Erf;
+struct Tanh;
+
+impl Activation for Keep {
+    #[inline(always)]
+    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+        x
+    }
+}
+impl Activation for Positive {
+    #[inline(always)]
+    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+        // SAFETY: the caller's.
+        unsafe { S::max(x, S::splat(0.0)) }
+    }
+}
+impl Activation for Erf {
+    #[inline(always)]
+    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+        // SAFETY: the caller's.
+        unsafe { if O::SHORT { math::gelu_short::<S>(x) } else { math::gelu::<S>(x) } }
+    }
+}
+impl Activation for Tanh {
+    #[inline(always)]
+    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+        // SAFETY: the caller's.
+        unsafe { math::gelu_tanh::<S>(x) }
+    }
+}
+
 /// 16 columns, or (`WHOLE` false) the first `n` of them, of all rows of the tile.
 ///
 /// # Safety
@@ -206,27 +245,46 @@ unsafe fn strip<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, const WHOLE: b
     j: usize,
     n: usize,
 ) {
+    // SAFETY: the caller's.
+    unsafe {
+        match w.act {
+            Act::None => rows::<S, T, D, O, Keep, WHOLE>(w, sums, tile, column, j, n),
+            Act::Relu => rows::<S, T, D, O, Positive, WHOLE>(w, sums, tile, column, j, n),
+            Act::Gelu => rows::<S, T, D, O, Erf, WHOLE>(w, sums, tile, column, j, n),
+            Act::GeluTanh => rows::<S, T, D, O, Tanh, WHOLE>(w, sums, tile, column, j, n),
+        }
+    }
+}
+
+/// As [`strip`].
+///
+/// # Safety
+/// The same.
+#[inline(always)]
+unsafe fn rows<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation, const WHOLE: bool>(
+    w: &Writer<'_, D, O>,
+    sums: &Sums<T>,
+    tile: &Tile,
+    column: usize,
+    j: usize,
+    n: usize,
+) {
     // SAFETY: the caller's: these columns exist in bias and scales, these rows in output and residual.
     unsafe {
         let column = column + j;
+        let (scale, out, stride) = (w.scale, w.out, w.stride);
         let bias = w.bias.map_or(S::splat(0.0), |b| columns_of::<S>(b, column, n));
-        let (residual_scale, zero) = (S::splat(w.residual_scale), S::splat(0.0));
+        let residual_scale = S::splat(w.residual_scale);
         for i in 0..tile.rows {
-            let at = tile.output + i * w.stride + column;
+            let at = tile.output + i * stride + column;
             let sums = sums.0.as_ptr().add(i * PANEL + j);
-            let mut x = w.scale.apply::<S>(sums, bias, tile.row + i, column, n);
+            let mut x = scale.apply::<S>(sums, bias, tile.row + i, column, n);
             if let Some(residual) = w.residual {
                 let p = residual.at(at).cast_const();
                 let r = if WHOLE { O::load::<S>(p) } else { O::load_part::<S>(p, n) };
                 x = S::fma(r, residual_scale, x);
             }
-            let x = match w.act {
-                Act::None => x,
-                Act::Relu => S::max(x, zero),
-                Act::Gelu => math::gelu::<S>(x),
-                Act::GeluTanh => math::gelu_tanh::<S>(x),
-            };
-            let to = w.out.at(at);
+            let (x, to) = (A::apply::<S, O>(x), out.at(at));
             if WHOLE { O::store::<S>(to, x) } else { O::store_part::<S>(to, x, n) }
         }
     }

@@ -66,9 +66,11 @@ impl Tiles for Even {
     }
 }
 
-/// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are panels: each
-/// weight is read by one core once, and the panel that this thread is likely to get next is fetched ahead. Otherwise
-/// tasks are groups of tiles.
+/// Multiply-adds of a register that a task has at least, some 2 µs: less, and threads wait for each other's counting.
+const TASK: usize = 16 * 1024;
+
+/// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are runs of panels: each
+/// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles.
 ///
 /// # Safety
 /// For every tile, rows `stride` elements apart from `a + tile.input` on must be readable, at every one of `taps`
@@ -89,8 +91,20 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
     let size = size_of::<N::Input>();
     let part = Part { kernel: N::kernel(isa), weights, a, size, row: stride * size, taps, tiles, sink };
     if rows <= weights.columns() + MOST_ROWS && weights.panels() >= 4 * threads {
-        pool.run(weights.panels(), |panel| {
-            isa.run(Panels { part, panels: (panel, panel + 1), tiles: (0, count), ahead: threads });
+        let panels = weights.panels();
+        let work = 2 * rows * weights.taps() * weights.steps();
+        let run = TASK.div_ceil(work).clamp(1, panels / threads);
+        let tasks = panels.div_ceil(run).next_multiple_of(threads);
+        pool.run(tasks, |i| {
+            let panels = |i: usize| i * panels / tasks;
+            // This thread is likely to have every `threads`-th task.
+            let part = Panels {
+                part,
+                panels: (panels(i), panels(i + 1)),
+                tiles: (0, count),
+                then: panels(i + threads),
+            };
+            isa.run(part);
         });
     } else {
         let row_bytes = (weights.taps() * weights.steps() * 4).max(1);
@@ -98,7 +112,7 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
             (GROUP_BYTES / (row_bytes * MOST_ROWS)).clamp(1, 16).min(count.div_ceil(4 * threads)).max(1);
         pool.run(count.div_ceil(group), |g| {
             let tiles = (g * group, count.min((g + 1) * group));
-            isa.run(Panels { part, panels: (0, weights.panels()), tiles, ahead: 0 });
+            isa.run(Panels { part, panels: (0, weights.panels()), tiles, then: 0 });
         });
     }
 }
@@ -123,29 +137,33 @@ impl<N: Number, L, K> Clone for Part<'_, N, L, K> {
 }
 impl<N: Number, L, K> Copy for Part<'_, N, L, K> {}
 
-/// Some tiles by some panels; the panel `ahead` further on is fetched meanwhile, a line each step, for as many tiles
-/// as that takes.
+/// Some tiles by some panels. Unless `then` is 0, the next panel is fetched meanwhile, and panel `then` after the last:
+/// a line each step, for as many tiles as that takes.
 pub(crate) struct Panels<'a, N: Number, L, K> {
     part: Part<'a, N, L, K>,
     panels: (usize, usize),
     tiles: (usize, usize),
-    ahead: usize,
+    then: usize,
 }
 
 impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { part, panels, tiles, ahead } = self;
+        let Self { part, panels, tiles, then } = self;
         let (steps, panel_bytes) = (part.weights.steps(), part.weights.panel_bytes());
         let lines = part.taps.len() * steps * 64;
         let mut sums = Sums::new();
         for panel in panels.0..panels.1 {
             let b = part.weights.panel(panel).as_ptr();
-            let next = b.wrapping_add(ahead * panel_bytes);
+            let next = if panel + 1 < panels.1 { panel + 1 } else { then };
+            let fetch = then > 0 && next > panel;
+            let next = b.wrapping_add(next.wrapping_sub(panel).wrapping_mul(panel_bytes));
+            // One tile alone fetches every other line; their neighbours come along.
+            let line = if tiles.1 - tiles.0 == 1 { 128 } else { 64 };
             for i in tiles.0..tiles.1 {
                 let tile = part.tiles.tile(i);
-                let fetched = (i - tiles.0) * lines;
+                let fetched = (i - tiles.0) * lines * line / 64;
                 // SAFETY: `multiply`'s contract: this tile's rows and taps are readable, and the sink takes it. The
                 // panel holds taps · steps · 128 bytes.
                 unsafe {
@@ -157,7 +175,7 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         b,
                         b_step: 128,
                         ahead: next.wrapping_add(fetched),
-                        ahead_step: if ahead > 0 && fetched < panel_bytes { 64 } else { 0 },
+                        ahead_step: if fetch && fetched < panel_bytes { line } else { 0 },
                     };
                     (part.kernel)(&call, tile.rows, &mut sums);
                     part.sink.take::<S>(&sums, &tile, panel * super::PANEL);
@@ -182,5 +200,5 @@ pub(crate) unsafe fn panel<N: Number, K: Sink<N::Sum>>(
 ) {
     let size = size_of::<N::Input>();
     let part = Part { kernel: N::kernel(isa), weights, a, size, row: stride * size, taps: &[0], tiles, sink };
-    isa.run(Panels { part, panels: (panel, panel + 1), tiles: (0, tiles.len()), ahead: 1 });
+    isa.run(Panels { part, panels: (panel, panel + 1), tiles: (0, tiles.len()), then: panel + 1 });
 }

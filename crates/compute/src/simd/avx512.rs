@@ -106,6 +106,41 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
 
     #[inline(always)]
+    unsafe fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
+        // SAFETY: as in `splat`.
+        unsafe {
+            // Of each four rows: the columns c, c + 4, c + 8 and c + 12 in one register, a quarter each.
+            let mut by_four = [[_mm512_setzero_ps(); 4]; 4];
+            for (four, rows) in by_four.iter_mut().zip(rows.as_chunks::<4>().0) {
+                let pairs = [
+                    _mm512_unpacklo_ps(rows[0], rows[1]),
+                    _mm512_unpackhi_ps(rows[0], rows[1]),
+                    _mm512_unpacklo_ps(rows[2], rows[3]),
+                    _mm512_unpackhi_ps(rows[2], rows[3]),
+                ]
+                .map(|v| _mm512_castps_pd(v));
+                *four = [
+                    _mm512_unpacklo_pd(pairs[0], pairs[2]),
+                    _mm512_unpackhi_pd(pairs[0], pairs[2]),
+                    _mm512_unpacklo_pd(pairs[1], pairs[3]),
+                    _mm512_unpackhi_pd(pairs[1], pairs[3]),
+                ]
+                .map(|v| _mm512_castpd_ps(v));
+            }
+            let mut columns = [_mm512_setzero_ps(); LANES];
+            for c in 0..4 {
+                let [a, b, d, e] = by_four.map(|four| four[c]);
+                let (even, more) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(d, e));
+                columns[c] = _mm512_shuffle_f32x4::<0x88>(even, more);
+                columns[c + 8] = _mm512_shuffle_f32x4::<0xdd>(even, more);
+                let (odd, more) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(d, e));
+                columns[c + 4] = _mm512_shuffle_f32x4::<0x88>(odd, more);
+                columns[c + 12] = _mm512_shuffle_f32x4::<0xdd>(odd, more);
+            }
+            columns
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i32(p: *const i32) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(p.cast())) }

@@ -147,6 +147,16 @@ impl<const FMA: bool> Simd for Portable<FMA> {
     }
 
     #[inline(always)]
+    unsafe fn transpose(rows: [F; LANES]) -> [F; LANES] {
+        let mut out = rows;
+        for (i, column) in out.iter_mut().enumerate() {
+            for (x, row) in column.iter_mut().zip(&rows) {
+                *x = row[i];
+            }
+        }
+        out
+    }
+    #[inline(always)]
     unsafe fn load_i32(p: *const i32) -> F {
         // SAFETY: the caller's.
         unsafe { read(p, |v| v as f32) }

@@ -1,6 +1,9 @@
 //! Texts through all layers, in passes whose rows stay in the caches.
+//!
+//! With several passes, each thread takes its own from the first layer to the last. With one, threads take rows of their
+//! own and meet once a layer, where attention reads the other's keys and values; with few rows, they share each product.
 
-use super::layer::{Block, Ready};
+use super::layer::{Block, Layer, Ready};
 use super::numbers::Numbers;
 use super::{Sizes, Stack};
 use crate::attention::{self, Shape, attend};
@@ -12,12 +15,19 @@ use crate::pooling::{Pooling, pool as pooled};
 use crate::quantise::round;
 use crate::{Buffer, Isa, Pool};
 
-/// Tokens of a pass, if no text has more.
-const PASS: usize = 256;
-/// Tokens per thread from which on threads take passes of their own; below, all threads share one.
-const ALONE: usize = 96;
+/// Tokens of a pass of one thread, if no text has more.
+const PASS: usize = 128;
+/// Tokens per thread from which on threads take passes of their own, if there are texts enough.
+const ALONE: usize = 48;
+/// Rows per thread from which on threads take rows of their own: every thread reads all weights, so it takes more rows
+/// where those come from memory.
+const OWN_ROWS: [usize; 2] = [12, 40];
+/// Bytes of weights that stay in a shared cache.
+const CACHED: usize = 24 << 20;
 /// Numbers that a task between products takes, some 5 µs of work.
 const TASK: usize = 16 * 1024;
+/// Multiply-adds of a task of attention.
+const HEADS: usize = 64 * 1024;
 
 /// Rows of `stride` elements, whole steps of any number type, none a multiple of 2 KiB apart.
 struct Plane<T> {
@@ -31,13 +41,53 @@ impl<T: Element> Plane<T> {
         let stride = width + skew::<T>(width);
         Self { buffer: Buffer::new(rows * stride), stride }
     }
-    fn rows(&self, rows: usize) -> Rows<'_, T> {
-        Rows::new(&self.buffer, rows, self.stride)
-    }
-    fn rows_mut(&mut self, rows: usize) -> RowsMut<'_, T> {
-        RowsMut::new(&mut self.buffer, rows, self.stride)
+    fn view(&mut self) -> View<T> {
+        View { start: self.buffer.share(), stride: self.stride }
     }
 }
+
+/// A plane that tasks share; each writes rows, or columns, of its own.
+struct View<T> {
+    start: Shared<T>,
+    stride: usize,
+}
+
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for View<T> {}
+
+impl<T> View<T> {
+    /// # Safety
+    /// The rows must be the plane's, and nobody may write them meanwhile.
+    unsafe fn rows<'a>(self, (from, until): Span) -> Rows<'a, T> {
+        // SAFETY: the caller's.
+        let data = unsafe {
+            std::slice::from_raw_parts(self.start.at(from * self.stride), (until - from) * self.stride)
+        };
+        Rows::new(data, until - from, self.stride)
+    }
+    /// # Safety
+    /// The rows must be the plane's, and nobody else may read or write them meanwhile.
+    unsafe fn rows_mut<'a>(self, (from, until): Span) -> RowsMut<'a, T> {
+        // SAFETY: the caller's.
+        let data = unsafe {
+            std::slice::from_raw_parts_mut(self.start.at(from * self.stride), (until - from) * self.stride)
+        };
+        RowsMut::new(data, until - from, self.stride)
+    }
+    /// # Safety
+    /// As of `rows_mut`, for `width` elements of row `i`.
+    unsafe fn row_mut<'a>(self, i: usize, width: usize) -> &'a mut [T] {
+        // SAFETY: the caller's.
+        unsafe { std::slice::from_raw_parts_mut(self.start.at(i * self.stride), width) }
+    }
+}
+
+/// Rows `(from, until)`.
+type Span = (usize, usize);
 
 /// All rows of a pass; kept for the next.
 pub(super) struct Scratch<N: Numbers> {
@@ -49,11 +99,12 @@ pub(super) struct Scratch<N: Numbers> {
     ready: Plane<N::Input>,
     /// Rows of the stream, where values are computed in bf16.
     rounded: Plane<Bf16>,
-    qkv: Plane<N::Middle>,
+    /// One is read, by all, while the next layer's is written.
+    qkv: [Plane<N::Middle>; 2],
     ctx: Plane<N::Middle>,
     inner: Plane<N::Middle>,
     inner_ready: Plane<N::Input>,
-    scales: Buffer<f32>,
+    scales: Plane<f32>,
     /// The first row of each text.
     firsts: Vec<usize>,
     /// One per task of attention that has run at the same time.
@@ -73,27 +124,71 @@ impl<N: Numbers> Scratch<N> {
             y: Plane::new(tokens, wide),
             ready: Plane::new(if N::STREAM_IS_INPUT { 0 } else { tokens }, wide),
             rounded: Plane::new(if N::VALUES_IN_BF16 { tokens } else { 0 }, wide),
-            qkv: Plane::new(tokens, 3 * hidden),
+            qkv: [0, 1].map(|_| Plane::new(tokens, 3 * hidden)),
             ctx: Plane::new(tokens, hidden),
             inner: Plane::new(tokens, inner),
             inner_ready: Plane::new(if N::MIDDLE_IS_INPUT { 0 } else { tokens }, inner),
-            scales: Buffer::new(tokens),
+            scales: Plane { buffer: Buffer::new(tokens), stride: 1 },
             firsts: Vec::new(),
             heads: Heads::default(),
         }
     }
+
+    fn views(&mut self) -> Views<'_, N> {
+        Views {
+            x: self.x.view(),
+            y: self.y.view(),
+            ready: self.ready.view(),
+            rounded: self.rounded.view(),
+            qkv: self.qkv.each_mut().map(Plane::view),
+            ctx: self.ctx.view(),
+            inner: self.inner.view(),
+            inner_ready: self.inner_ready.view(),
+            scales: self.scales.view(),
+            firsts: &self.firsts,
+            heads: &self.heads,
+        }
+    }
 }
 
+struct Views<'a, N: Numbers> {
+    x: View<f32>,
+    y: View<f32>,
+    ready: View<N::Input>,
+    rounded: View<Bf16>,
+    qkv: [View<N::Middle>; 2],
+    ctx: View<N::Middle>,
+    inner: View<N::Middle>,
+    inner_ready: View<N::Input>,
+    scales: View<f32>,
+    firsts: &'a [usize],
+    heads: &'a Heads,
+}
+
+impl<N: Numbers> Clone for Views<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<N: Numbers> Copy for Views<'_, N> {}
+
 /// What every step of a pass needs.
-#[derive(Clone, Copy)]
 struct Pass<'a, N: Numbers> {
     isa: Isa,
-    pool: &'a Pool,
+    /// Who shares the work of a part.
+    crew: &'a Pool,
     sizes: &'a Sizes,
     stack: &'a Stack<N>,
     texts: &'a [&'a [u32]],
-    tokens: usize,
+    at: Views<'a, N>,
 }
+
+impl<N: Numbers> Clone for Pass<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<N: Numbers> Copy for Pass<'_, N> {}
 
 impl<N: Numbers> Stack<N> {
     pub fn encode(
@@ -109,13 +204,20 @@ impl<N: Numbers> Stack<N> {
         let hidden = sizes.hidden;
         let mut out = vec![0.0; texts.len() * hidden];
         let to = Shared(out.as_mut_ptr());
-        let passes = cut(texts, pool.threads());
-        pool.run(passes.len(), |i| {
-            let (from, until) = passes[i];
+        let alone = Pool::new(1);
+        let run = |(from, until): (usize, usize), pool: &Pool, parts: usize| {
             let texts = &texts[from..until];
             let tokens = texts.iter().map(|t| t.len()).sum();
             let mut scratch = self.take_scratch(sizes, tokens);
-            Pass { isa, pool, sizes, stack: self, texts, tokens }.run(&mut scratch);
+            let mut first = 0;
+            scratch.firsts.clear();
+            scratch.firsts.extend(texts.iter().map(|text| {
+                first += text.len();
+                first - text.len()
+            }));
+            let at = scratch.views();
+            let crew = if parts > 1 { &alone } else { pool };
+            Pass { isa, crew, sizes, stack: self, texts, at }.run(tokens, parts, pool);
             for ((at, text), &first) in (from..).zip(texts).zip(&scratch.firsts) {
                 // SAFETY: the vector of this text, which no other pass has.
                 let to = unsafe { std::slice::from_raw_parts_mut(to.at(at * hidden), hidden) };
@@ -123,7 +225,18 @@ impl<N: Numbers> Stack<N> {
                 pooled(isa, pooling, Rows::new(rows, text.len(), scratch.x.stride), to);
             }
             self.free.lock().unwrap_or_else(|e| e.into_inner()).push(scratch);
-        });
+        };
+        let threads = pool.threads();
+        let passes = cut(texts, threads);
+        if threads == 1 || even(texts, &passes, threads) {
+            pool.run(passes.len(), |i| run(passes[i], &alone, 1));
+            return out;
+        }
+        let own = OWN_ROWS[usize::from(self.arena.panels().len() > CACHED)];
+        for pass in cut(texts, 1) {
+            let tokens: usize = texts[pass.0..pass.1].iter().map(|t| t.len()).sum();
+            run(pass, pool, if tokens >= own * threads { threads } else { 1 });
+        }
         out
     }
 
@@ -165,178 +278,225 @@ fn cut(texts: &[&[u32]], threads: usize) -> Vec<(usize, usize)> {
     passes
 }
 
+/// Whether `threads` that each take the next pass are done at about the same time.
+fn even(texts: &[&[u32]], passes: &[(usize, usize)], threads: usize) -> bool {
+    let mut busy = vec![0; threads];
+    for &(from, until) in passes {
+        let first = busy.iter_mut().min().expect("a thread");
+        *first += texts[from..until].iter().map(|t| t.len()).sum::<usize>();
+    }
+    let (most, all) = (busy.iter().max().expect("a thread"), busy.iter().sum::<usize>());
+    most * threads * 8 <= all * 9
+}
+
 impl<N: Numbers> Pass<'_, N> {
-    fn run(self, s: &mut Scratch<N>) {
-        let Sizes { embedding, hidden, inner, act, .. } = *self.sizes;
-        let (rows, with) = (self.tokens, (self.isa, self.pool, &self.stack.arena));
-        let mut first = 0;
-        s.firsts.clear();
-        s.firsts.extend(self.texts.iter().map(|text| {
-            first += text.len();
-            first - text.len()
-        }));
-        if let Some(widen) = &self.stack.widen {
-            self.embed(&s.firsts, &mut s.y);
-            self.ready(embedding, &mut s.y, Some(&self.stack.norm), &mut s.ready, &mut s.scales);
-            widen.apply(with, stream(rows, &s.y, &s.ready, &s.scales), None, Act::None, s.x.rows_mut(rows));
-            self.ready(hidden, &mut s.x, None, &mut s.ready, &mut s.scales);
-        } else {
-            self.embed(&s.firsts, &mut s.x);
-            self.ready(hidden, &mut s.x, Some(&self.stack.norm), &mut s.ready, &mut s.scales);
-        }
-        for &i in &self.stack.order {
-            let block: &Block<N> = &self.stack.blocks[i];
-            let x = stream(rows, &s.x, &s.ready, &s.scales);
-            block.qkv.apply(with, x, None, Act::None, s.qkv.rows_mut(rows));
-            if let Some(values) = &block.values {
-                self.round_stream(hidden, &s.x, &mut s.rounded);
-                let x = Ready { rows: s.rounded.rows(rows), scales: &[] };
-                let to = RowsMut::new(&mut s.qkv.buffer[2 * hidden..], rows, s.qkv.stride);
-                values.apply(with, x, None, Act::None, to);
+    /// In `parts` that `pool` shares, or as one part that the crew shares. Parts meet at the end of each `pool.run`:
+    /// attention of a layer reads keys and values of all rows, which are those of the run before.
+    fn run(self, tokens: usize, parts: usize, pool: &Pool) {
+        let part = |i: usize| (i * tokens / parts, (i + 1) * tokens / parts);
+        let order = &self.stack.order;
+        let block = |i: usize| &self.stack.blocks[order[i]];
+        let qkv = |i: usize| self.at.qkv[if parts > 1 { i % 2 } else { 0 }];
+        pool.run(parts, |p| {
+            self.enter(part(p));
+            if !order.is_empty() {
+                self.queries(block(0), part(p), qkv(0));
             }
-            self.attention(&s.firsts, &s.qkv, &mut s.ctx, &s.heads);
-            self.middle_ready(hidden, &s.ctx, &mut s.ready, &mut s.scales);
-            let ctx = middle(rows, &s.ctx, &s.ready, &s.scales);
-            block.attention_out.apply(with, ctx, Some(&s.x.buffer), Act::None, s.y.rows_mut(rows));
-            self.ready(hidden, &mut s.y, Some(&block.attention_norm), &mut s.ready, &mut s.scales);
-            let y = stream(rows, &s.y, &s.ready, &s.scales);
-            block.up.apply(with, y, None, act, s.inner.rows_mut(rows));
-            self.middle_ready(inner, &s.inner, &mut s.inner_ready, &mut s.scales);
-            let up = middle(rows, &s.inner, &s.inner_ready, &s.scales);
-            block.down.apply(with, up, Some(&s.y.buffer), Act::None, s.x.rows_mut(rows));
-            self.ready(hidden, &mut s.x, Some(&block.norm), &mut s.ready, &mut s.scales);
+        });
+        for layer in 0..order.len() {
+            pool.run(parts, |p| {
+                self.layer(block(layer), part(p), qkv(layer));
+                if layer + 1 < order.len() {
+                    self.queries(block(layer + 1), part(p), qkv(layer + 1));
+                }
+            });
         }
     }
 
+    /// Embeddings, normalised and widened: rows of the stream, ready for the first layer.
+    fn enter(self, rows: Span) {
+        let (Sizes { embedding, hidden, .. }, at) = (*self.sizes, self.at);
+        if let Some(widen) = &self.stack.widen {
+            self.embed(rows, at.y);
+            self.ready(embedding, rows, at.y, Some(&self.stack.norm), false);
+            // SAFETY: rows of this part, here and below.
+            unsafe { self.apply(widen, rows, self.stream(rows, at.y), None, Act::None, at.x.rows_mut(rows)) };
+            self.ready(hidden, rows, at.x, None, true);
+        } else {
+            self.embed(rows, at.x);
+            self.ready(hidden, rows, at.x, Some(&self.stack.norm), true);
+        }
+    }
+
+    /// Queries, keys and values of a layer.
+    fn queries(self, block: &Block<N>, rows: Span, qkv: View<N::Middle>) {
+        let at = self.at;
+        // SAFETY: rows of this part, and columns of `qkv` that one product after the other writes.
+        unsafe {
+            self.apply(&block.qkv, rows, self.stream(rows, at.x), None, Act::None, qkv.rows_mut(rows));
+            if let Some(values) = &block.values {
+                let (x, to) = (Ready { rows: at.rounded.rows(rows), scales: &[] }, qkv.rows_mut(rows));
+                let to = RowsMut::new(&mut to.data[2 * self.sizes.hidden..], to.rows, to.stride);
+                values.apply((self.isa, self.crew, &self.stack.arena), x, None, Act::None, to);
+            }
+        }
+    }
+
+    /// The rest of a layer.
+    fn layer(self, block: &Block<N>, rows: Span, qkv: View<N::Middle>) {
+        let (Sizes { hidden, inner, act, .. }, at) = (*self.sizes, self.at);
+        self.attention(rows, qkv);
+        self.middle_ready(hidden, rows, at.ctx, at.ready);
+        // SAFETY: rows of this part; no product writes what it reads.
+        unsafe {
+            let (ctx, x) = (self.middle(rows, at.ctx, at.ready), at.x.rows(rows).data);
+            self.apply(&block.attention_out, rows, ctx, Some(x), Act::None, at.y.rows_mut(rows));
+            self.ready(hidden, rows, at.y, Some(&block.attention_norm), false);
+            let y = self.stream(rows, at.y);
+            self.apply(&block.up, rows, y, None, act, at.inner.rows_mut(rows));
+            self.middle_ready(inner, rows, at.inner, at.inner_ready);
+            let (up, y) = (self.middle(rows, at.inner, at.inner_ready), at.y.rows(rows).data);
+            self.apply(&block.down, rows, up, Some(y), Act::None, at.x.rows_mut(rows));
+        }
+        self.ready(hidden, rows, at.x, Some(&block.norm), true);
+    }
+
+    fn apply<O: Element>(
+        self,
+        layer: &Layer<N>,
+        (from, until): Span,
+        input: Rows<'_, N::Input>,
+        residual: Option<&[O]>,
+        act: Act,
+        out: RowsMut<'_, O>,
+    ) {
+        // SAFETY: scales of this part's rows.
+        let scales = unsafe { self.at.scales.rows((from, until)).data };
+        let x = Ready { rows: input, scales };
+        layer.apply((self.isa, self.crew, &self.stack.arena), x, residual, act, out);
+    }
+
     /// Words and places added.
-    fn embed(self, firsts: &[usize], to: &mut Plane<f32>) {
+    fn embed(self, rows: Span, to: View<f32>) {
         let (dim, Stack { words, places, .. }) = (self.sizes.embedding, self.stack);
         let words: &[f32] = words;
-        for (text, &row) in self.texts.iter().zip(firsts) {
-            for ((row, &id), place) in (row..).zip(*text).zip(super::places(text, self.stack.first)) {
+        for (text, first) in self.within(rows) {
+            let ids = self.texts[text].iter().zip(super::places(self.texts[text], self.stack.first));
+            for (row, (&id, place)) in (first..).zip(ids).filter(|(row, _)| (rows.0..rows.1).contains(row)) {
                 let (word, place) = (&words[id as usize * dim..][..dim], &places[place * dim..][..dim]);
-                let row = &mut to.buffer[row * to.stride..][..dim];
+                // SAFETY: a row of this part.
+                let row = unsafe { to.row_mut(row, dim) };
                 row.iter_mut().zip(word).zip(place).for_each(|((x, w), p)| *x = w + p);
             }
         }
     }
 
-    /// Runs `f` for groups `(from, until)` of rows of `width`.
-    fn by_rows(self, width: usize, f: impl Fn(usize, usize) + Sync) {
-        let per = (TASK / width).clamp(1, self.tokens);
-        self.pool.run(self.tokens.div_ceil(per), |i| f(i * per, self.tokens.min((i + 1) * per)));
+    /// Texts that have some of these rows, and their first row.
+    fn within(self, (from, until): Span) -> impl Iterator<Item = (usize, usize)> {
+        let firsts = self.at.firsts;
+        let texts = firsts.partition_point(|&f| f <= from) - 1..firsts.partition_point(|&f| f < until);
+        texts.map(|text| (text, firsts[text]))
     }
 
-    /// Rows of the stream normalised in place, and made ready for a product.
-    fn ready(
-        self,
-        width: usize,
-        x: &mut Plane<f32>,
-        norm: Option<&LayerNorm>,
-        ready: &mut Plane<N::Input>,
-        scales: &mut Buffer<f32>,
-    ) {
-        let (stride, ready_stride) = (x.stride, ready.stride);
-        let (x, ready, scales) = (x.buffer.share(), ready.buffer.share(), scales.share());
-        self.by_rows(width, |from, until| {
-            for i in from..until {
-                // SAFETY: row i of each, which no other task has; `ready` has rows unless the stream is the input.
-                let row = unsafe { std::slice::from_raw_parts_mut(x.at(i * stride), width) };
+    /// Runs `f` for each row, groups of them on the threads of the crew.
+    fn by_rows(self, width: usize, (from, until): Span, f: impl Fn(usize) + Sync) {
+        let (count, per) = (until - from, (TASK / width).max(1));
+        let group = |i: usize| from + i * per..until.min(from + (i + 1) * per);
+        self.crew.run(count.div_ceil(per), |i| group(i).for_each(&f));
+    }
+
+    /// Rows of the stream normalised in place, and made ready for a product; `rounded`: for that of the values too.
+    fn ready(self, width: usize, rows: Span, x: View<f32>, norm: Option<&LayerNorm>, rounded: bool) {
+        let at = self.at;
+        self.by_rows(width, rows, |i| {
+            // SAFETY: row i of each, which no other task has; `ready` has rows unless the stream is the input, and
+            // `rounded` where values are in bf16.
+            unsafe {
+                let row = x.row_mut(i, width);
                 if let Some(norm) = norm {
                     norm.row(self.isa, row);
                 }
                 if !N::STREAM_IS_INPUT {
-                    // SAFETY: as above.
-                    unsafe {
-                        let to = std::slice::from_raw_parts_mut(ready.at(i * ready_stride), width);
-                        *scales.at(i) = N::of_stream(self.isa, row, to);
-                    }
+                    *at.scales.start.at(i) = N::of_stream(self.isa, row, at.ready.row_mut(i, width));
                 }
-            }
-        });
-    }
-
-    /// Rows of the stream in bf16.
-    fn round_stream(self, width: usize, x: &Plane<f32>, to: &mut Plane<Bf16>) {
-        let (stride, to) = (to.stride, to.buffer.share());
-        self.by_rows(width, |from, until| {
-            for i in from..until {
-                // SAFETY: row i, which no other task has.
-                let to = unsafe { std::slice::from_raw_parts_mut(to.at(i * stride), width) };
-                round(self.isa, &x.buffer[i * x.stride..][..width], to);
+                if N::VALUES_IN_BF16 && rounded {
+                    round(self.isa, row, at.rounded.row_mut(i, width));
+                }
             }
         });
     }
 
     /// Rows between products made ready for one, where they are not.
-    fn middle_ready(
-        self,
-        width: usize,
-        x: &Plane<N::Middle>,
-        to: &mut Plane<N::Input>,
-        scales: &mut Buffer<f32>,
-    ) {
+    fn middle_ready(self, width: usize, rows: Span, x: View<N::Middle>, to: View<N::Input>) {
         if N::MIDDLE_IS_INPUT {
             return;
         }
-        let (stride, to, scales) = (to.stride, to.buffer.share(), scales.share());
-        self.by_rows(width, |from, until| {
-            for i in from..until {
-                // SAFETY: row i of each, which no other task has.
+        let scales = self.at.scales.start;
+        self.by_rows(width, rows, |i| {
+            // SAFETY: row i of each, which no other task has.
+            unsafe { *scales.at(i) = N::of_middle(self.isa, x.row_mut(i, width), to.row_mut(i, width)) }
+        });
+    }
+
+    /// Attention of the queries of these rows; a task is some heads of texts.
+    fn attention(self, (from, until): Span, qkv: View<N::Middle>) {
+        let Sizes { hidden, heads, .. } = *self.sizes;
+        let (dim, ctx, threads) = (hidden / heads, self.at.ctx, self.crew.threads());
+        let first = self.within((from, until)).next().map_or(0, |(text, _)| text);
+        let texts = self.within((from, until)).count();
+        let longest = self.texts[first..first + texts].iter().map(|t| t.len()).max().unwrap_or(1);
+        let all = heads * texts;
+        let run = (HEADS / (longest * longest * dim)).clamp(1, all.div_ceil(threads));
+        let tasks = all.div_ceil(run).next_multiple_of(threads);
+        self.crew.run(tasks, |task| {
+            let mut scratch =
+                self.at.heads.lock().unwrap_or_else(|e| e.into_inner()).pop().unwrap_or_default();
+            for head in task * all / tasks..(task + 1) * all / tasks {
+                let (text, column) = (first + head / heads, head % heads * dim);
+                let (start, tokens) = (self.at.firsts[text], self.texts[text].len());
+                let queries = (from.max(start) - start, until.min(start + tokens) - start);
+                let shape = Shape { tokens, queries, dim, stride: qkv.stride, out_stride: ctx.stride };
+                // SAFETY: this text's rows, which nobody writes meanwhile, and this head's columns of rows of this part,
+                // which no other task has; behind each row of queries come keys.
                 unsafe {
-                    let to = std::slice::from_raw_parts_mut(to.at(i * stride), width);
-                    *scales.at(i) = N::of_middle(self.isa, &x.buffer[i * x.stride..][..width], to);
+                    let parts = [0, 1, 2]
+                        .map(|i| qkv.start.at(start * qkv.stride + i * hidden + column).cast_const());
+                    let out = ctx.start.at((start + queries.0) * ctx.stride + column);
+                    attend::<N::Attention, N::Middle>(self.isa, shape, parts, out, &mut scratch);
                 }
             }
+            self.at.heads.lock().unwrap_or_else(|e| e.into_inner()).push(scratch);
         });
     }
 
-    /// A task is a head of a text.
-    fn attention(self, firsts: &[usize], qkv: &Plane<N::Middle>, ctx: &mut Plane<N::Middle>, free: &Heads) {
-        let Sizes { hidden, heads, .. } = *self.sizes;
-        let dim = hidden / heads;
-        let (stride, out_stride) = (qkv.stride, ctx.stride);
-        let to = ctx.buffer.share();
-        self.pool.run(heads * firsts.len(), |task| {
-            let (text, at) = (task / heads, task % heads * dim);
-            let shape = Shape { tokens: self.texts[text].len(), dim, stride, out_stride };
-            let rows = &qkv.buffer[firsts[text] * stride..];
-            let parts = [0, 1, 2].map(|part| rows[part * hidden + at..].as_ptr());
-            let mut scratch = free.lock().unwrap_or_else(|e| e.into_inner()).pop().unwrap_or_default();
-            // SAFETY: this text's rows, and this head's columns of its result, which no other task has; behind each
-            // row of queries come keys.
-            unsafe {
-                let out = to.at(firsts[text] * out_stride + at);
-                attend::<N::Attention, N::Middle>(self.isa, shape, parts, out, &mut scratch);
+    /// Rows of the stream as a product's input.
+    ///
+    /// # Safety
+    /// Nobody may write them meanwhile.
+    unsafe fn stream<'b>(self, rows: Span, x: View<f32>) -> Rows<'b, N::Input> {
+        // SAFETY: the caller's.
+        unsafe {
+            let Rows { data, rows: count, stride } = x.rows(rows);
+            match N::stream(data) {
+                Some(data) => Rows::new(data, count, stride),
+                None => self.at.ready.rows(rows),
             }
-            free.lock().unwrap_or_else(|e| e.into_inner()).push(scratch);
-        });
+        }
     }
-}
 
-/// The stream as a product's input.
-fn stream<'a, N: Numbers>(
-    rows: usize,
-    x: &'a Plane<f32>,
-    ready: &'a Plane<N::Input>,
-    scales: &'a [f32],
-) -> Ready<'a, N> {
-    match N::stream(&x.buffer) {
-        Some(x_) => Ready { rows: Rows::new(x_, rows, x.stride), scales },
-        None => Ready { rows: ready.rows(rows), scales },
-    }
-}
-
-/// Rows between products as a product's input.
-fn middle<'a, N: Numbers>(
-    rows: usize,
-    x: &'a Plane<N::Middle>,
-    ready: &'a Plane<N::Input>,
-    scales: &'a [f32],
-) -> Ready<'a, N> {
-    match N::middle(&x.buffer) {
-        Some(x_) => Ready { rows: Rows::new(x_, rows, x.stride), scales },
-        None => Ready { rows: ready.rows(rows), scales },
+    /// Rows between products as a product's input.
+    ///
+    /// # Safety
+    /// Nobody may write them meanwhile.
+    unsafe fn middle<'b>(self, rows: Span, x: View<N::Middle>, ready: View<N::Input>) -> Rows<'b, N::Input> {
+        // SAFETY: the caller's.
+        unsafe {
+            let Rows { data, rows: count, stride } = x.rows(rows);
+            match N::middle(data) {
+                Some(data) => Rows::new(data, count, stride),
+                None => ready.rows(rows),
+            }
+        }
     }
 }
 
