@@ -15,7 +15,7 @@ from pathlib import Path
 import models
 import table
 from sides import Gone, Inputs, Sides
-from works import Cell, cells, operations
+from works import Cell, cells
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -36,7 +36,8 @@ def arguments():
     parser.add_argument("--shared", default=os.environ.get("SIMILE_SHARED", REPOSITORY.parent / "shared"), type=Path,
                         help="folder with models/resnet50-pqf and data/text [$SIMILE_SHARED, ../shared]")
     parser.add_argument("--bench", default=REPOSITORY / "target/bench", type=Path, help="where models and results lie")
-    parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--docs", action="store_true",
+                        help="write docs/benchmarks.md also after a part, from the results of all parts so far")
     asked = parser.parse_args()
     asked.seconds = asked.seconds or (3.0 if asked.quick else 10.0)
     asked.simile, asked.bench, asked.shared = asked.simile.resolve(), asked.bench.resolve(), asked.shared.resolve()
@@ -61,9 +62,9 @@ def lowest_cosine(a, b):
 
 
 def measure(sides, seconds):
-    """Turns until the time is over, at least three rounds; gives the names of those that dropped out."""
+    """Turns until the time is over, at least four rounds; gives the names of those that dropped out."""
     start, rounds, left = time.monotonic(), 0, list(sides)
-    while rounds < 3 or (rounds < 40 and time.monotonic() - start < seconds):
+    while rounds < 4 or (rounds < 40 and time.monotonic() - start < seconds):
         for side in left if rounds % 2 == 0 else left[::-1]:
             # Threads that spin after a run give up meanwhile.
             time.sleep(0.03)
@@ -74,8 +75,8 @@ def measure(sides, seconds):
         if rounds == 2:
             best = min(table.median(side.times) for side in left[1:])
             left = left[:1] + [s for s in left[1:] if table.median(s.times) <= BEHIND * best]
-            # What came before the caches were warm does not count.
-            for side in left:
+            # What came before the caches were warm does not count, unless there is little of it.
+            for side in left if best < 100 else []:
                 side.times.clear()
     return rounds
 
@@ -90,7 +91,7 @@ def one_cell(sides, places, cell, asked, exact):
     mine, which = ours.vectors(), (cell.work, cell.batch)
     if which not in exact:
         reference = peers[0] if cell.precision == "f32" else sides.theirs(
-            Cell(cell.model, cell.length, "f32", cell.batch, cell.threads), inputs)[0]
+            Cell(cell.model, cell.length, "f32", cell.batch, cell.threads), inputs, only="torch")[0]
         exact[which] = reference.vectors()
     cosine = lowest_cosine(mine, exact[which])
     measure([ours, *peers], asked.seconds)
@@ -106,13 +107,16 @@ def albert(sides, places, asked, wanted):
         made = []
         for model in ("albert-base", "bert-base"):
             other = Cell(model, cell.length, cell.precision, cell.batch, cell.threads)
-            made.append(sides.ours(other, Inputs(places, other)))
+            made.append(sides.ours(other, Inputs(places, other), beside=("albert-base", "bert-base")))
         measure(made, asked.seconds / 2)
         for side in made:
             side.close()
         ours, theirs = (table.median(side.times) for side in made)
-        rows.append(dict(cell=cell, ours_ms=ours, peer_ms=theirs, ratio=ours / theirs))
-        print(f"{made[0].work:34} {ours:9.2f}   BERT of the same sizes {theirs:9.2f}   ratio {ours / theirs:.3f}", flush=True)
+        rows.append({
+            "work": cell.work, "precision": cell.precision, "batch": cell.batch, "threads": cell.threads,
+            "ours_ms": round(ours, 4), "bert_ms": round(theirs, 4), "ratio": round(ours / theirs, 4),
+        })
+        print(f"{cell.name:34} {ours:9.2f}   our BERT of the same sizes {theirs:9.2f}   ratio {ours / theirs:.3f}", flush=True)
     return rows
 
 
@@ -121,8 +125,8 @@ def main():
     cores = len(os.sched_getaffinity(0))
     every = cells(cores)
     wanted = [cell for cell in every if cell.asked(asked.only)]
-    alberts = [Cell("albert-base", "32", p, b, t) for b, t in ((1, 1), (8, 2)) for p in ("f32", "bf16", "int8")]
-    alberts = [cell for cell in alberts if cell.threads <= cores and cell.asked(asked.only)]
+    every_albert = [Cell("albert-base", "32", p, b, t) for b, t in ((1, 1), (8, 2)) for p in ("f32", "bf16", "int8")]
+    alberts = [cell for cell in every_albert if cell.threads <= cores and cell.asked(asked.only)]
     if not wanted and not alberts:
         raise SystemExit(f"no cell is called {asked.only}; a name is like {every[0].name}")
     places = models.Places(asked.bench, asked.shared, REPOSITORY)
@@ -134,19 +138,18 @@ def main():
     for cell in wanted:
         row = one_cell(sides, places, cell, asked, exact)
         rows.append(row)
+        table.write(asked.bench / "encoders.json", [row], every, HERE / "held.json")
         print(table.line(row, before), flush=True)
         # Of random weights int8 is told, not judged.
         if row["cosine"] < LEAST[cell.precision] and not (cell.precision == "int8" and cell.model == "bert-base"):
             wrong.append(f"{cell.name}: cosine {row['cosine']:.5f}")
-        if cell.precision == "int8":
-            table.write(asked.bench / "encoders.json", rows, every, HERE / "held.json")
-    beside = albert(sides, places, asked, alberts)
+    table.write(asked.bench / "albert.json", albert(sides, places, asked, alberts), every_albert)
     sides.end()
     after = limits(asked)
     table.print_limits("after", after)
-    table.write(asked.bench / "encoders.json", rows, every, HERE / "held.json")
-    if len(rows) == len(every) and not asked.no_docs:
-        table.write_docs(REPOSITORY / "docs/benchmarks.md", rows, beside, before, after)
+    (asked.bench / "limits.json").write_text(json.dumps({"before": before, "after": after}))
+    if len(rows) == len(every) or asked.docs:
+        table.write_docs(REPOSITORY / "docs/benchmarks.md", asked.bench)
     if wrong:
         raise SystemExit("not exact enough:\n  " + "\n  ".join(wrong))
 

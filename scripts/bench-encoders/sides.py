@@ -29,10 +29,13 @@ class Gone(Exception):
 class Process:
     """One JSON line in, one out."""
 
-    def __init__(self, command, environment=None):
+    def __init__(self, command):
         self.command = command
+        # Each side is told its threads itself.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "SIMILE_", "MKL_", "ORT_"))}
+        environment["SIMILE_LOG"] = "warn"
         self.child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     def ask(self, what, **of):
@@ -59,7 +62,7 @@ class Sides:
 
     def __init__(self, places, simile):
         self.places, self.simile = places, simile
-        self.running = {}
+        self.running, self.held = {}, []
 
     def process(self, program, threads=None):
         key = (program, threads)
@@ -70,18 +73,23 @@ class Sides:
                 command += ["bench", "encoders", "--turns", "--threads", str(threads)]
             else:
                 command = [sys.executable, str(HERE / "peers.py"), program]
-            # Nobody's threads may look for work between turns.
-            quiet = {"SIMILE_LOG": "warn", "OMP_WAIT_POLICY": "PASSIVE"} if program == "simile" else {}
-            self.running[key] = Process(command, quiet)
+            self.running[key] = Process(command)
         return self.running[key]
 
-    def ours(self, cell, inputs):
-        return Ours(self.process("simile", cell.threads), cell, inputs)
+    def ours(self, cell, inputs, beside=()):
+        """Ours stays open, so that it is loaded once, until another model's turn comes; `beside` may stay too."""
+        for ours in [o for o in self.held if o.cell.model not in (cell.model, *beside)]:
+            self.held.remove(ours)
+            ours.end()
+        self.held.append(Ours(self.process("simile", cell.threads), cell, inputs))
+        return self.held[-1]
 
-    def theirs(self, cell, inputs):
-        """The peers of a cell's number type that can do it."""
+    def theirs(self, cell, inputs, only=None):
+        """The peers of a cell's number type that can do it; `only` one of them."""
         made = []
         for name, program, variant, file in PEERS[cell.precision]:
+            if only not in (None, name):
+                continue
             if (cell.model == "resnet50" and file == "opt") or (name == "openvino-qdq" and cell.model != "resnet50"):
                 continue
             path = str(self.places.variants(cell.model)[file]) if file else None
@@ -91,9 +99,9 @@ class Sides:
                 models.log(f"  {name}: {why}")
         return made
 
-    def end(self, program=None):
-        for key in [k for k in self.running if program in (None, k[0])]:
-            self.running.pop(key).end()
+    def end(self):
+        for process in self.running.values():
+            process.end()
 
 
 class Side:
@@ -112,10 +120,17 @@ class Side:
 class Ours(Side):
     def __init__(self, process, cell, inputs):
         super().__init__("simile", process, cell.name)
+        self.cell = cell
         encoder = "resnet50-pqf" if cell.model == "resnet50" else cell.model
         answer = process.ask("open", work=cell.name, encoder=encoder, precision=cell.precision, input=inputs.ours)
         if answer["computes_in"] != cell.precision:
             raise Gone(f"{encoder} computes in {answer['computes_in']}, not in {cell.precision}")
+
+    def close(self):
+        """Not yet: see `Sides.ours`."""
+
+    def end(self):
+        super().close()
 
     def vectors(self):
         return np.array(self.process.ask("vectors", work=self.work)["vectors"], dtype=np.float64)

@@ -80,22 +80,25 @@ def print_limits(when, limits):
     for of in limits["of_threads"]:
         peaks = ", ".join(f"{p} {of[p]:.0f}" for p in ("f32", "bf16", "int8") if of[p])
         reads = ", ".join(f"{of[f'read_{level}']:.0f}" for level in ("l1", "l2", "l3", "memory"))
-        print(f"  {of['threads']} threads: {peaks} billion operations a second; reads L1, L2, L3, memory {reads} GB/s")
+        print(f"  threads: {of['threads']}: {peaks} billion operations a second; reads L1, L2, L3, memory {reads} GB/s")
+    one, most = limits["of_threads"][0], limits["of_threads"][-1]
+    if most["f32"] < 0.85 * most["threads"] * one["f32"]:
+        print("  something else computes on this machine: what is measured now is worth little")
 
 
-def write(path, rows, every, held):
-    """All rows of this run, and those of earlier ones for cells that it left out, in the table's order."""
+def write(path, rows, every, held=None):
+    """Rows of this run, and those of earlier ones for cells that it left out, in the table's order."""
     known = {}
     if path.exists():
         known = {key(r): r for r in json.loads(path.read_text())}
     known.update({key(r): r for r in rows})
-    reasons = json.loads(held.read_text()) if held.exists() else {}
+    reasons = json.loads(held.read_text()) if held and held.exists() else {}
     made = [known[cell.key] for cell in every if cell.key in known]
     for r in made:
         r.pop("held", None)
         if name(r) in reasons:
             r["held"] = reasons[name(r)]
-    part = path.with_name("part-encoders.json")
+    part = path.with_name(f"part-{path.name}")
     part.write_text("[\n" + ",\n".join(json.dumps(r) for r in made) + "\n]\n")
     part.rename(path)
 
@@ -104,42 +107,44 @@ def key(row_):
     return (row_["work"], row_["precision"], row_["batch"], row_["threads"])
 
 
-def write_docs(path, rows, alberts, before, after):
+def write_docs(path, bench):
+    """The results that lie in `bench`, between the two marks."""
     text = path.read_text()
     if BEGIN not in text or END not in text:
         raise SystemExit(f"{path} has no {BEGIN} and {END}")
     head, rest = text.split(BEGIN)
     tail = rest.split(END)[1]
-    path.write_text(head + BEGIN + "\n" + markdown(rows, alberts, before, after) + END + tail)
+    rows, alberts, limits = (json.loads((bench / f"{n}.json").read_text()) for n in ("encoders", "albert", "limits"))
+    path.write_text(head + BEGIN + "\n" + markdown(rows, alberts, limits) + END + tail)
 
 
-def markdown(rows, alberts, before, after):
+def markdown(rows, alberts, limits):
     versions = ", ".join(f"{p} {metadata.version(p)}" for p in ("torch", "onnxruntime", "openvino", "nncf"))
     out = [f"Peers: {versions}.", ""]
     out += ["| limits | f32 | bf16 | int8 | L1 | L2 | L3 | memory | core to core |", "|---|---|---|---|---|---|---|---|---|"]
-    for when, limits in (("before", before), ("after", after)):
-        for of in limits["of_threads"]:
+    for when in ("before", "after"):
+        hops = ", ".join(f"{hop:.0f}" for hop in limits[when]["hop_ns"])
+        for of in limits[when]["of_threads"]:
             peaks = " | ".join(f"{of[p]:.0f}" if of[p] else "-" for p in ("f32", "bf16", "int8"))
             reads = " | ".join(f"{of[f'read_{level}']:.0f}" for level in ("l1", "l2", "l3", "memory"))
-            hops = ", ".join(f"{hop:.0f}" for hop in limits["hop_ns"])
-            out.append(f"| {when}, {of['threads']} threads | {peaks} | {reads} | {hops} ns |")
+            out.append(f"| {when}, threads: {of['threads']} | {peaks} | {reads} | {hops} ns |")
     out += ["", "Peaks in billions of operations a second, reads in GB/s.", ""]
     out += ["| work | precision | batch | threads | ours, ms | best peer | its ms | ratio | share of peak, ours and peer |"]
     out += ["|---|---|---|---|---|---|---|---|---|"]
     for r in rows:
-        share = shares(r, before)
+        share = shares(r, limits["before"])
         share = f"{share[0]} %, {share[1]} %" if share else "-"
+        note = f" ({r['held']})" if "held" in r else ""
         out.append(
             f"| {r['work']} | {r['precision']} | {r['batch']} | {r['threads']} | {r['ours_ms']:.2f} | {r['peer']} | "
-            f"{r['peer_ms']:.2f} | {r['ratio']:.2f} | {share} |"
+            f"{r['peer_ms']:.2f} | {r['ratio']:.2f}{note} | {share} |"
         )
     if alberts:
         out += ["", "Our ALBERT beside our BERT of the same layers, widths and tokens:", ""]
         out += ["| work | precision | batch | threads | ALBERT, ms | BERT, ms | ratio |", "|---|---|---|---|---|---|---|"]
-        for r in alberts:
-            c = r["cell"]
-            out.append(
-                f"| {c.work} | {c.precision} | {c.batch} | {c.threads} | {r['ours_ms']:.2f} | {r['peer_ms']:.2f} | "
-                f"{r['ratio']:.2f} |"
-            )
+    for r in alberts:
+        out.append(
+            f"| {r['work']} | {r['precision']} | {r['batch']} | {r['threads']} | {r['ours_ms']:.2f} | "
+            f"{r['bert_ms']:.2f} | {r['ratio']:.2f} |"
+        )
     return "\n".join(out) + "\n"

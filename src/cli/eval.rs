@@ -1,5 +1,7 @@
 //! `simile eval`: how good an encoder is, on data that a person knows the answers to.
 
+mod agreement;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -23,6 +25,7 @@ Examples:
   simile eval retrieval samples/faq-en.csv --questions samples/questions-en.csv
   simile eval retrieval photos/ --encoder resnet50
   simile eval retrieval photos/ --copies 20 --seed 7
+  simile eval agreement photos/ --encoder resnet50
   simile eval pairs pairs.tsv --encoder ngram-hash --fitted-on corpus.txt")]
 pub struct Args {
     #[command(subcommand)]
@@ -69,6 +72,19 @@ enum What {
         #[arg(long, value_name = "FOLDER", conflicts_with_all = ["questions", "copies"])]
         copies_from: Option<PathBuf>,
     },
+    /// The encoder in bf16 and in int8 beside itself in f32: figures, lowest cosine, and how many of the first ten hits
+    /// stay (of photos and FAQs)
+    Agreement {
+        /// Pairs of texts, an FAQ, or a folder of photos with one folder for each class
+        #[arg(value_name = "FILE.tsv|FAQ|FOLDER")]
+        path: PathBuf,
+        /// Test questions of the FAQ: columns query and faq_id
+        #[arg(long, value_name = "FILE.csv")]
+        questions: Option<PathBuf>,
+        /// The encoder; without one the best on disk
+        #[arg(long, value_name = "NAME")]
+        encoder: Option<EncoderName>,
+    },
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
@@ -100,6 +116,9 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         What::Retrieval { .. } => {
             let message = "an FAQ is measured with test questions; name them with --questions FILE.csv";
             Err(CliError::new(exit::INPUT, "eval.questions", message))
+        }
+        What::Agreement { path, questions, encoder } => {
+            agreement::run(global, &path, questions.as_deref(), encoder.as_ref())
         }
     }
 }
@@ -182,14 +201,23 @@ fn encoder(
     language: impl FnOnce() -> Language,
 ) -> Result<Encoder, CliError> {
     let catalog = Catalog::open(Places::from(&global.config()?));
-    let name = match named {
+    Ok(catalog.load(&chosen(&catalog, named, modality, language)?)?)
+}
+
+/// The one that is named, or the best on disk.
+fn chosen(
+    catalog: &Catalog,
+    named: Option<&EncoderName>,
+    modality: Modality,
+    language: impl FnOnce() -> Language,
+) -> Result<EncoderName, CliError> {
+    Ok(match named {
         Some(name) => name.clone(),
         None => {
             let language = (modality == Modality::Text).then(language);
             catalog.best(modality, language).ok_or_else(|| catalog.none_fits(modality, language))?.name
         }
-    };
-    Ok(catalog.load(&name)?)
+    })
 }
 
 /// Bytes of a table of pairs or questions.
@@ -221,7 +249,7 @@ fn show(global: &Global, report: &impl Serialize) -> Result<u8, CliError> {
 fn print_fields(before: &str, value: &serde_json::Value) {
     for (field, value) in value.as_object().into_iter().flatten() {
         match value {
-            serde_json::Value::Object(_) => print_fields(&format!("{field}."), value),
+            serde_json::Value::Object(_) => print_fields(&format!("{before}{field}."), value),
             serde_json::Value::Number(n) if n.is_f64() => {
                 say!("{before}{field}: {:.4}", n.as_f64().unwrap_or_default());
             }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::agreement::{Seen, first};
 use super::metrics::{hit_at, mrr};
 use super::{EvalError, Told, cosine, encode, fitted_on};
 use crate::encoder::{Encoder, Role};
@@ -39,6 +40,19 @@ pub fn run(
     questions: &[Question],
     told: Told,
 ) -> Result<FaqReport, EvalError> {
+    Ok(see(encoder, entries, questions, told)?.report)
+}
+
+/// [`run`], with the vectors and which entries came first.
+///
+/// # Errors
+/// As there.
+pub fn see(
+    encoder: &Encoder,
+    entries: &[FaqRow],
+    questions: &[Question],
+    told: Told,
+) -> Result<Seen<FaqReport>, EvalError> {
     let keys =
         entries.iter().enumerate().map(|(i, row)| (String::from(row.key()), i)).collect::<HashMap<_, _>>();
     let right = |q: &Question| {
@@ -55,10 +69,10 @@ pub fn run(
     let asked = questions.iter().map(|q| q.query.as_str()).collect::<Vec<_>>();
     let place = |at: usize| format!("questions, line {}", questions[at].line);
     let asked = encode(encoder, &asked, Role::Passage, &place, told)?;
-    let rank = |(query, &right)| Some(rank(query, right, &rows, &owners, entries.len()));
-    let ranks = asked.par_iter().zip(&right).map(rank).collect::<Vec<_>>();
+    let best = asked.par_iter().map(|query| best(query, &rows, &owners, entries.len())).collect::<Vec<_>>();
+    let ranks = best.iter().zip(&right).map(|(best, &right)| Some(rank(best, right))).collect::<Vec<_>>();
     let told = |figure: Option<f64>| figure.unwrap_or_default();
-    Ok(FaqReport {
+    let report = FaqReport {
         encoder: encoder.name().clone(),
         fitted_on: fitted_on(encoder),
         entries: entries.len(),
@@ -66,15 +80,22 @@ pub fn run(
         hit_at_1: told(hit_at(1, &ranks)),
         hit_at_5: told(hit_at(5, &ranks)),
         mrr: told(mrr(&ranks)),
-    })
+    };
+    let rankings = best.into_iter().map(|best| first(best.into_iter().enumerate())).collect();
+    Ok(Seen { report, vectors: rows.into_iter().chain(asked).collect(), rankings })
 }
 
-/// From 1; of equal scores the earlier entry comes first.
-fn rank(query: &Vector, right: usize, rows: &[Vector], owners: &[usize], entries: usize) -> usize {
+/// Each entry's score: that of its best wording.
+fn best(query: &Vector, rows: &[Vector], owners: &[usize], entries: usize) -> Vec<f32> {
     let mut best = vec![f32::NEG_INFINITY; entries];
     for (row, &owner) in rows.iter().zip(owners) {
         best[owner] = best[owner].max(cosine(query, row));
     }
+    best
+}
+
+/// From 1; of equal scores the earlier entry comes first.
+fn rank(best: &[f32], right: usize) -> usize {
     let before = |(i, &score): (usize, &f32)| score > best[right] || (score == best[right] && i < right);
     1 + best.iter().enumerate().filter(|&entry| before(entry)).count()
 }

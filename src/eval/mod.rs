@@ -1,5 +1,6 @@
 //! Measures simile itself: how good are the scores, how early comes the right answer. Knows neither HTTP nor terminal.
 
+pub mod agreement;
 pub mod copies;
 mod error;
 pub mod faq;

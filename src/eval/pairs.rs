@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::agreement::Seen;
 use super::metrics::{Threshold, auc, best_threshold, held_out, spearman};
 use super::{EvalError, Told, cosine, encode, fitted_on};
 use crate::encoder::{Encoder, Role};
@@ -45,18 +46,27 @@ pub fn texts(pairs: &Pairs) -> impl Iterator<Item = &str> {
 /// # Errors
 /// `EmptyText` names the line; `TooFew` if a threshold cannot be chosen.
 pub fn run(encoder: &Encoder, pairs: &Pairs, told: Told) -> Result<PairsReport, EvalError> {
+    Ok(see(encoder, pairs, told)?.report)
+}
+
+/// [`run`], with the vectors.
+///
+/// # Errors
+/// As there.
+pub fn see(encoder: &Encoder, pairs: &Pairs, told: Told) -> Result<Seen<PairsReport>, EvalError> {
     let texts = texts(pairs).collect::<Vec<_>>();
     let place = |at: usize| format!("line {}, text {}", pairs.pairs[at / 2].line, ["a", "b"][at % 2]);
     let vectors = encode(encoder, &texts, Role::Passage, &place, told)?;
     let scores = vectors.chunks(2).map(|pair| cosine(&pair[0], &pair[1])).collect::<Vec<_>>();
     let labels = pairs.pairs.iter().map(|pair| pair.label).collect::<Vec<_>>();
-    Ok(PairsReport {
+    let report = PairsReport {
         encoder: encoder.name().clone(),
         fitted_on: fitted_on(encoder),
         pairs: labels.len(),
         classes: if pairs.classes { Some(classes(&labels, &scores)?) } else { None },
         spearman: spearman(&labels, &scores),
-    })
+    };
+    Ok(Seen { report, vectors, rankings: Vec::new() })
 }
 
 fn classes(labels: &[f64], scores: &[f32]) -> Result<Classes, EvalError> {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use walkdir::WalkDir;
 
+use super::agreement::{FIRST, Seen};
 use super::metrics::{average_precision, mean, precision_at};
 use super::{EvalError, Told, cosine};
 use crate::encoder::Encoder;
@@ -42,12 +43,25 @@ const BATCH: usize = 32;
 /// # Errors
 /// `TooFewClasses` below two, `Photo` for the first file that cannot be read.
 pub fn run(encoder: &Encoder, folder: &Path, limits: &Limits, told: Told) -> Result<PhotosReport, EvalError> {
+    Ok(see(encoder, folder, limits, told)?.report)
+}
+
+/// [`run`], with the vectors and which other photos came first.
+///
+/// # Errors
+/// As there.
+pub fn see(
+    encoder: &Encoder,
+    folder: &Path,
+    limits: &Limits,
+    told: Told,
+) -> Result<Seen<PhotosReport>, EvalError> {
     let (photos, classes) = labelled(folder)?;
     let vectors = encode(encoder, &photos, limits, told)?;
     let figures: Vec<Figures> =
         (0..photos.len()).into_par_iter().map(|i| of_query(i, &photos, &vectors)).collect();
     let share = |of: fn(&Figures) -> f64| mean(figures.iter().map(of)).unwrap_or_default();
-    Ok(PhotosReport {
+    let report = PhotosReport {
         encoder: encoder.name().clone(),
         photos: photos.len(),
         classes,
@@ -55,7 +69,8 @@ pub fn run(encoder: &Encoder, folder: &Path, limits: &Limits, told: Told) -> Res
         precision_at_1: share(|f| f.precision_at_1),
         precision_at_10: share(|f| f.precision_at_10),
         mean_average_precision: share(|f| f.average_precision),
-    })
+    };
+    Ok(Seen { report, vectors, rankings: figures.into_iter().map(|f| f.first).collect() })
 }
 
 fn labelled(folder: &Path) -> Result<(Vec<Labelled>, usize), EvalError> {
@@ -121,6 +136,8 @@ struct Figures {
     precision_at_1: f64,
     precision_at_10: f64,
     average_precision: f64,
+    /// Other photos, best first.
+    first: Vec<usize>,
 }
 
 fn of_query(query: usize, photos: &[Labelled], vectors: &[Vector]) -> Figures {
@@ -130,13 +147,14 @@ fn of_query(query: usize, photos: &[Labelled], vectors: &[Vector]) -> Figures {
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let itself_first = f64::from(u8::from(ranked[0].1 == query));
     let class = photos[query].class;
-    let right: Vec<bool> =
-        ranked.iter().filter(|(_, i)| *i != query).map(|(_, i)| photos[*i].class == class).collect();
+    let others = || ranked.iter().map(|&(_, i)| i).filter(|&i| i != query);
+    let right: Vec<bool> = others().map(|i| photos[i].class == class).collect();
     let relevant = photos.iter().filter(|p| p.class == class).count() - 1;
     Figures {
         itself_first,
         precision_at_1: precision_at(1, &right).unwrap_or_default(),
         precision_at_10: precision_at(10, &right).unwrap_or_default(),
         average_precision: average_precision(&right, relevant).unwrap_or_default(),
+        first: others().take(FIRST).collect(),
     }
 }

@@ -112,3 +112,24 @@ fn a_question_without_a_word_is_rejected_and_never_a_zero_vector() {
     let asked = home.run(["ask", "\u{200b}", "--collection", "faq", "--json"]);
     assert_eq!(asked.code, 2, "{asked:?}");
 }
+
+#[test]
+fn an_encoder_is_held_to_itself_in_f32() {
+    let home = Home::new();
+    home.photos("pics/a", 4);
+    home.photos("pics/b", 4);
+    let pics = home.path("pics");
+    let told = home.run(["eval", "agreement", pics.to_str().unwrap(), "--encoder", PHOTO_ENCODER, "--json"]);
+    let told = told.ok().json();
+    assert_eq!(told["f32"]["photos"], 8);
+    for (numbers, least) in [("bf16", 0.999), ("int8", 0.9)] {
+        let of = &told[numbers];
+        assert!(of["precision_at_10"].is_number() && of["lowest_cosine"].as_f64().unwrap() > least, "{told}");
+        // Of seven others all are among the first ten.
+        assert_eq!(of["recall_at_10"], 1.0);
+    }
+    let pairs = home.put("pairs.tsv", b"score\ta\tb\n5\tred\tred\n3\tred car\tcar\n0\tred\tmilk\n");
+    let told = home.run(["eval", "agreement", pairs.to_str().unwrap(), "--encoder", TEXT_ENCODER, "--json"]);
+    let told = told.ok().json();
+    assert!(told["int8"]["spearman"].is_number() && told["int8"]["recall_at_10"].is_null(), "{told}");
+}
