@@ -110,6 +110,33 @@ pub fn matmul<N: Number, D: Scale<N::Sum>, O: Element>(
     output: RowsMut<'_, O>,
     finish: &Finish<'_, D, O>,
 ) {
+    product(isa, pool, weights, input, output, finish, false);
+}
+
+/// [`matmul`] whose result is added to what the output holds.
+///
+/// # Panics
+/// As there.
+pub(crate) fn add<N: Number, D: Scale<N::Sum>, O: Element>(
+    isa: Isa,
+    pool: &Pool,
+    weights: Weights<'_, N>,
+    input: Rows<'_, N::Input>,
+    output: RowsMut<'_, O>,
+    finish: &Finish<'_, D, O>,
+) {
+    product(isa, pool, weights, input, output, finish, true);
+}
+
+fn product<N: Number, D: Scale<N::Sum>, O: Element>(
+    isa: Isa,
+    pool: &Pool,
+    weights: Weights<'_, N>,
+    input: Rows<'_, N::Input>,
+    output: RowsMut<'_, O>,
+    finish: &Finish<'_, D, O>,
+    add: bool,
+) {
     let rows = input.rows;
     assert_eq!(rows, output.rows, "as many rows come out as go in");
     if rows == 0 {
@@ -125,7 +152,11 @@ pub fn matmul<N: Number, D: Scale<N::Sum>, O: Element>(
     assert!(covers(output.data.len(), output.stride, columns), "every row of the output is there");
     finish.check(rows, columns, output.stride);
     let tiles = split::Even::new(rows, input.stride, output.stride);
-    let sink = finish.writer(Shared(output.data.as_mut_ptr()), output.stride, columns);
+    let out = Shared(output.data.as_mut_ptr());
+    let mut sink = finish.writer(out, output.stride, columns);
+    if add {
+        sink.residual = Some(out);
+    }
     let a = Shared(input.data.as_ptr().cast_mut().cast::<u8>());
     // SAFETY: all rows of the input and the output are within their slices, as asserted, and so are bias, residual and
     // scales (`check`); every task writes tiles of its own.

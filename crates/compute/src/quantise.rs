@@ -28,6 +28,92 @@ pub fn quantise<T: Element>(isa: Isa, x: &[T], to: &mut [u8]) -> f32 {
     most / 127.0
 }
 
+/// What a whole number 0 is stored as by [`quantise_low`].
+pub(crate) const LOW_ZERO: u8 = 16;
+
+/// As [`quantise`] for rows with little below 0: `q + 16`, q from -16 to 239, so that what is above has twice the steps.
+///
+/// # Panics
+/// If `to` is shorter than `x`.
+pub(crate) fn quantise_low<T: Element>(isa: Isa, x: &[T], to: &mut [u8]) -> f32 {
+    assert!(to.len() >= x.len(), "room for the row");
+    let (least, most) = isa.run(Ends(x));
+    let zero = f32::from(LOW_ZERO);
+    let scale = (most / (255.0 - zero)).max(-least / zero).max(1e-30);
+    isa.run(Scaled { x, scale: 1.0 / scale, shift: zero, to: &mut to[..x.len()] });
+    scale
+}
+
+/// What `quantise` left of a row, which is at most half a step → whole numbers of their own; gives their scale.
+///
+/// # Panics
+/// If a row is shorter than `x`.
+pub(crate) fn quantise_rest(isa: Isa, x: &[f32], (whole, scale): (&[u8], f32), to: &mut [u8]) -> f32 {
+    assert!(to.len() >= x.len() && whole.len() >= x.len(), "room for the row");
+    isa.run(Rest { x, whole: &whole[..x.len()], scale, to: &mut to[..x.len()] });
+    scale / 254.0
+}
+
+struct Rest<'a> {
+    x: &'a [f32],
+    whole: &'a [u8],
+    scale: f32,
+    to: &'a mut [u8],
+}
+
+impl Task for Rest<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the instruction set is the caller's; chunks are read and written within their lengths, which are one.
+        unsafe {
+            let (zero, finer) = (S::splat(-f32::from(ZERO)), S::splat(254.0 / self.scale));
+            let (less, shift) = (S::splat(-self.scale), S::splat(f32::from(ZERO)));
+            let of = |at: usize| (self.x.as_ptr().add(at), self.whole.as_ptr().add(at));
+            let whole = self.x.len() - self.x.len() % LANES;
+            for at in (0..whole).step_by(LANES) {
+                let (x, q) = of(at);
+                let rest = S::fma(S::add(u8::load::<S>(q), zero), less, S::load(x));
+                u8::store::<S>(self.to.as_mut_ptr().add(at), S::fma(rest, finer, shift));
+            }
+            let n = self.x.len() - whole;
+            if n > 0 {
+                let (x, q) = of(whole);
+                let rest = S::fma(S::add(u8::load_part::<S>(q, n), zero), less, S::load_part(x, n, 0.0));
+                u8::store_part::<S>(self.to.as_mut_ptr().add(whole), S::fma(rest, finer, shift), n);
+            }
+        }
+    }
+}
+
+/// (min x, max x), and 0 is among them.
+struct Ends<'a, T>(&'a [T]);
+
+impl<T: Element> Task for Ends<'_, T> {
+    type Output = (f32, f32);
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> (f32, f32) {
+        // SAFETY: the instruction set is the caller's; chunks are read within their lengths.
+        unsafe {
+            let (quads, rest) = self.0.as_chunks::<{ 4 * LANES }>();
+            let (mut least, mut most) = ([S::splat(0.0); 4], [S::splat(0.0); 4]);
+            for x in quads {
+                for i in 0..4 {
+                    let x = T::load::<S>(x.as_ptr().add(i * LANES));
+                    (least[i], most[i]) = (S::min(x, least[i]), S::max(x, most[i]));
+                }
+            }
+            let mut least = S::min(S::min(least[0], least[1]), S::min(least[2], least[3]));
+            let mut most = S::max(S::max(most[0], most[1]), S::max(most[2], most[3]));
+            for x in rest.chunks(LANES) {
+                let x = T::load_part::<S>(x.as_ptr(), x.len());
+                (least, most) = (S::min(x, least), S::max(x, most));
+            }
+            (-S::largest(S::sub(S::splat(0.0), least)), S::largest(most))
+        }
+    }
+}
+
 /// max |x|
 struct Largest<'a, T>(&'a [T]);
 
@@ -107,6 +193,24 @@ mod tests {
                     assert!(*q >= 1 && (back - x).abs() <= scale * 0.501, "{isa} {n}: {q} is {back} for {x}");
                 }
                 assert_eq!(whole[n], 7, "{isa} {n}");
+
+                let mut rest = vec![7; n + 1];
+                let finer = quantise_rest(isa, &x, (&whole, scale), &mut rest);
+                for ((x, q), r) in x.iter().zip(&whole).zip(&rest) {
+                    let back = (f32::from(*q) - 128.0) * scale + (f32::from(*r) - 128.0) * finer;
+                    assert!((back - x).abs() <= finer * 0.6, "{isa} {n}: {q} and {r} are {back} for {x}");
+                }
+                assert_eq!(rest[n], 7, "{isa} {n}");
+
+                let x: Vec<f32> = x.iter().map(|x| x.max(-0.2)).collect();
+                let mut low = vec![7; n + 1];
+                let scale = quantise_low(isa, &x, &mut low);
+                for (x, q) in x.iter().zip(&low) {
+                    let back = (f32::from(*q) - 16.0) * scale;
+                    assert!((back - x).abs() <= scale * 0.501, "{isa} {n}: {q} is {back} for {x}");
+                }
+                assert_eq!(low[n], 7, "{isa} {n}");
+                assert!(scale <= 5.0 / 239.0 || n == 0, "{isa} {n}: {scale}");
             }
         }
     }

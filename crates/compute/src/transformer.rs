@@ -16,6 +16,7 @@ use crate::matrix::{Act, Arena};
 use crate::norm::LayerNorm;
 use crate::number::{B16, F32, U8S8};
 use crate::pooling::Pooling;
+use crate::quantise::ZERO;
 use crate::{Isa, Pool};
 use layer::{Block, Layer};
 use numbers::Numbers;
@@ -27,8 +28,8 @@ pub enum Arithmetic {
     F32,
     /// Weights and what goes into products rounded to bf16; sums, norms and residuals in f32.
     Bf16,
-    /// Weights as whole numbers with a scale per output, inputs with a scale per token; attention, its values
-    /// included, as in bf16. The same to the bit for any threads and any texts beside.
+    /// Weights as whole numbers with a scale per output, inputs with a scale per token, those of attention's values with
+    /// twice the digits; attention as in bf16. The same to the bit for any threads and any texts beside.
     Int8,
 }
 
@@ -204,7 +205,7 @@ impl<N: Numbers> Stack<N> {
         );
         let widening = if widen.is_some() { Layer::<N>::bytes(hidden, embedding) } else { 0 };
         let mut arena = Arena::new(widening + layers.len() * Block::<N>::bytes(sizes));
-        let widen = widen.map(|l| Layer::new(&mut arena, &l, hidden, embedding));
+        let widen = widen.map(|l| Layer::new(&mut arena, &l, hidden, embedding, ZERO));
         let blocks =
             layers.map(|parts| Ok(Block::new(&mut arena, sizes, parts?))).collect::<Result<_, E>>()?;
         let words = Table::Own(words);

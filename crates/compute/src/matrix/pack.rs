@@ -33,6 +33,7 @@ pub struct Packed<N> {
 #[derive(Debug)]
 pub struct Weights<'a, N> {
     bytes: &'a [u8],
+    columns: usize,
     packed: &'a Packed<N>,
 }
 
@@ -125,13 +126,19 @@ impl Arena {
     /// If `packed` is not of this arena.
     pub fn weights<'a, N: Number>(&'a self, packed: &'a Packed<N>) -> Weights<'a, N> {
         let bytes = Packed::<N>::bytes(packed.columns, packed.taps, packed.per_tap);
-        Weights { bytes: &self.bytes[packed.at..self.used][..bytes], packed }
+        Weights { bytes: &self.bytes[packed.at..self.used][..bytes], columns: packed.columns, packed }
     }
 }
 
 impl<'a, N: Number> Weights<'a, N> {
     pub fn columns(&self) -> usize {
-        self.packed.columns
+        self.columns
+    }
+    /// Those from the panel on that `column` is of, and the first column of that.
+    pub(crate) fn from(self, column: usize) -> (Self, usize) {
+        let panel = column / PANEL;
+        let (bytes, first) = (&self.bytes[panel * self.panel_bytes()..], panel * PANEL);
+        (Self { bytes, columns: self.columns - first, packed: self.packed }, first)
     }
     pub(crate) fn taps(&self) -> usize {
         self.packed.taps
@@ -141,7 +148,7 @@ impl<'a, N: Number> Weights<'a, N> {
         self.packed.per_tap.div_ceil(N::STEP)
     }
     pub(crate) fn panels(&self) -> usize {
-        self.packed.columns.div_ceil(PANEL)
+        self.columns.div_ceil(PANEL)
     }
     pub(crate) fn panel_bytes(&self) -> usize {
         self.taps() * self.steps() * STEP_BYTES

@@ -89,9 +89,6 @@ impl<N: Numbers> Layer<N> {
 impl<N: Numbers> Block<N> {
     fn write(&self, to: &mut Writer) {
         self.qkv.write(to);
-        if let Some(values) = &self.values {
-            values.write(to);
-        }
         self.attention_out.write(to);
         to.norm(&self.attention_norm);
         self.up.write(to);
@@ -101,10 +98,8 @@ impl<N: Numbers> Block<N> {
 
     fn read(arena: &mut Arena, from: &mut Reader<'_>, sizes: &Sizes) -> Option<Self> {
         let Sizes { hidden, inner, .. } = *sizes;
-        let apart = N::VALUES_IN_BF16;
         Some(Self {
-            qkv: Layer::read(arena, from, if apart { 2 } else { 3 } * hidden, hidden)?,
-            values: if apart { Some(Layer::read(arena, from, hidden, hidden)?) } else { None },
+            qkv: Layer::read(arena, from, 3 * hidden, hidden)?,
             attention_out: Layer::read(arena, from, hidden, hidden)?,
             attention_norm: from.norm(hidden)?,
             up: Layer::read(arena, from, inner, hidden)?,
@@ -159,6 +154,6 @@ mod tests {
     fn the_layout_is_that_of_its_number() {
         let [_, _, widened, _] = models();
         let sums = ALL.map(|arithmetic| print(&widened.compile(arithmetic).pieces()));
-        assert_eq!((PACKING, sums), (1, [10660505400614418581, 1450507223063963699, 3697748583135543192]));
+        assert_eq!((PACKING, sums), (2, [10660505400614418581, 1450507223063963699, 17125096156117114690]));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::numbers::Numbers;
 use super::{LayerParts, Linear, Sizes};
-use crate::matrix::{Act, Arena, Finish, Packed, Rows, RowsMut, matmul};
+use crate::matrix::{Act, Arena, Finish, Packed, Rows, RowsMut, add, matmul};
 use crate::norm::LayerNorm;
-use crate::number::{B16, Element};
+use crate::number::Element;
 use crate::quantise::ZERO;
 use crate::{Isa, Pool};
 
@@ -14,7 +14,7 @@ pub(super) struct Layer<N> {
     pub bias: Vec<f32>,
     /// Of each output's weights, where they are whole numbers.
     pub scales: Vec<f32>,
-    /// What a zero that is stored as 128 adds to each output.
+    /// What zeros that are stored as more than 0 add to each output.
     pub less: Vec<i32>,
 }
 
@@ -31,7 +31,8 @@ impl<N: Numbers> Layer<N> {
         Packed::<N>::bytes(out, 1, from)
     }
 
-    pub fn new(arena: &mut Arena, linear: &Linear, out: usize, from: usize) -> Self {
+    /// `zero` is what a 0 of its inputs is stored as, where they are whole numbers.
+    pub fn new(arena: &mut Arena, linear: &Linear, out: usize, from: usize, zero: u8) -> Self {
         let Linear { weight, bias } = linear;
         assert!(weight.len() == out * from && bias.len() == out, "a layer from {from} to {out}");
         let (mut scales, mut less) = (Vec::new(), Vec::new());
@@ -39,7 +40,7 @@ impl<N: Numbers> Layer<N> {
             for row in weight.chunks_exact(from) {
                 let scale = row.iter().fold(1e-30f32, |most, w| most.max(w.abs())) / range;
                 scales.push(scale);
-                less.push(row.iter().map(|w| i32::from(ZERO) * (w / scale).round() as i32).sum());
+                less.push(row.iter().map(|w| i32::from(zero) * (w / scale).round() as i32).sum());
             }
         }
         let packed = arena.pack::<N>(out, 1, from, |column, k| {
@@ -64,11 +65,35 @@ impl<N: Numbers> Layer<N> {
     }
 }
 
+impl<N: Numbers> Layer<N> {
+    /// Adds `x wᵀ` to the outputs from the panel on that `column` is of.
+    pub fn add<O: Element>(
+        &self,
+        (isa, pool, arena): (Isa, &Pool, &Arena),
+        x: Ready<'_, N>,
+        column: usize,
+        out: RowsMut<'_, O>,
+    ) {
+        let (weights, columns) = arena.weights(&self.packed).from(column);
+        let part = |of: usize| columns.min(of)..of;
+        let (less, scales) = (&self.less[part(self.less.len())], &self.scales[part(self.scales.len())]);
+        let scale = N::scale(less, scales, x.scales);
+        let finish = Finish { scale, bias: None, residual: None, residual_scale: 1.0, act: Act::None };
+        add(
+            isa,
+            pool,
+            weights,
+            x.rows,
+            RowsMut::new(&mut out.data[columns..], out.rows, out.stride),
+            &finish,
+        );
+    }
+}
+
 /// One post-norm layer.
 pub(super) struct Block<N> {
-    /// Queries, keys, and values unless those have a layer of their own.
+    /// Queries, keys and values.
     pub qkv: Layer<N>,
-    pub values: Option<Layer<B16>>,
     pub attention_out: Layer<N>,
     pub attention_norm: LayerNorm,
     pub up: Layer<N>,
@@ -79,30 +104,20 @@ pub(super) struct Block<N> {
 impl<N: Numbers> Block<N> {
     pub fn bytes(sizes: &Sizes) -> usize {
         let Sizes { hidden, inner, .. } = *sizes;
-        let layers = [(hidden, hidden), (inner, hidden), (hidden, inner)];
-        let qkv = match N::VALUES_IN_BF16 {
-            true => Layer::<N>::bytes(2 * hidden, hidden) + Layer::<B16>::bytes(hidden, hidden),
-            false => Layer::<N>::bytes(3 * hidden, hidden),
-        };
-        qkv + layers.map(|(out, from)| Layer::<N>::bytes(out, from)).iter().sum::<usize>()
+        let layers = [(3 * hidden, hidden), (hidden, hidden), (inner, hidden), (hidden, inner)];
+        layers.map(|(out, from)| Layer::<N>::bytes(out, from)).iter().sum()
     }
 
-    pub fn new(arena: &mut Arena, sizes: &Sizes, mut parts: LayerParts) -> Self {
+    pub fn new(arena: &mut Arena, sizes: &Sizes, parts: LayerParts) -> Self {
         let Sizes { hidden, inner, .. } = *sizes;
         assert_eq!(parts.qkv.bias.len(), 3 * hidden, "queries, keys and values");
-        let values = N::VALUES_IN_BF16.then(|| Linear {
-            weight: parts.qkv.weight.split_off(2 * hidden * hidden),
-            bias: parts.qkv.bias.split_off(2 * hidden),
-        });
-        let qkv = parts.qkv.bias.len();
         assert!(parts.attention_norm.dim() == hidden && parts.norm.dim() == hidden, "norms of {hidden}");
         Self {
-            qkv: Layer::new(arena, &parts.qkv, qkv, hidden),
-            values: values.map(|linear| Layer::new(arena, &linear, hidden, hidden)),
-            attention_out: Layer::new(arena, &parts.attention_out, hidden, hidden),
+            qkv: Layer::new(arena, &parts.qkv, 3 * hidden, hidden, ZERO),
+            attention_out: Layer::new(arena, &parts.attention_out, hidden, hidden, ZERO),
             attention_norm: parts.attention_norm,
-            up: Layer::new(arena, &parts.up, inner, hidden),
-            down: Layer::new(arena, &parts.down, hidden, inner),
+            up: Layer::new(arena, &parts.up, inner, hidden, ZERO),
+            down: Layer::new(arena, &parts.down, hidden, inner, N::INNER_ZERO),
             norm: parts.norm,
         }
     }

@@ -3,7 +3,7 @@
 use crate::Isa;
 use crate::matrix::{PerRow, Plain, Scale};
 use crate::number::{B16, Bf16, Element, F32, Number, U8S8};
-use crate::quantise::{quantise, round};
+use crate::quantise::{LOW_ZERO, ZERO, quantise, quantise_low, quantise_rest, round};
 
 /// A number type of products with all that a transformer needs around them.
 pub(super) trait Numbers: Number {
@@ -14,9 +14,12 @@ pub(super) trait Numbers: Number {
     /// Largest whole number of a weight; `None`: weights are not scaled.
     const WEIGHT_RANGE: Option<f32>;
 
-    /// Values of attention are a product in bf16: they suffer most from whole numbers (short texts through MiniLM: cosine
-    /// 0.978 with them, 0.990 without), and are a twelfth of the work.
-    const VALUES_IN_BF16: bool = false;
+    /// What rounding leaves of a row of the stream is multiplied by the values' weights in a second product: values
+    /// suffer most from whole numbers (short texts through MiniLM: cosine 0.976 without, 0.991 with), and are a twelfth
+    /// of the work.
+    const REST: bool = false;
+    /// What a 0 inside the feed-forward block is stored as.
+    const INNER_ZERO: u8 = ZERO;
     /// Products read the stream where it lies.
     const STREAM_IS_INPUT: bool = false;
     /// Products read middle rows where they lie.
@@ -24,8 +27,14 @@ pub(super) trait Numbers: Number {
 
     /// A row of the stream → a product's input; gives its scale.
     fn of_stream(isa: Isa, row: &[f32], to: &mut [Self::Input]) -> f32;
-    /// A middle row → a product's input; gives its scale.
-    fn of_middle(isa: Isa, row: &[Self::Middle], to: &mut [Self::Input]) -> f32;
+    /// What `to` left of a row of the stream → a product's input; gives its scale.
+    fn rest(_: Isa, _row: &[f32], _to: (&[Self::Input], f32), _rest: &mut [Self::Input]) -> f32 {
+        1.0
+    }
+    /// What attention gives → a product's input; gives its scale.
+    fn of_context(isa: Isa, row: &[Self::Middle], to: &mut [Self::Input]) -> f32;
+    /// The inside of the feed-forward block → a product's input; gives its scale.
+    fn of_inner(isa: Isa, row: &[Self::Middle], to: &mut [Self::Input]) -> f32;
     /// The stream, if it is the input.
     fn stream(_: &[f32]) -> Option<&[Self::Input]> {
         None
@@ -48,7 +57,10 @@ impl Numbers for F32 {
     fn of_stream(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
         1.0
     }
-    fn of_middle(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
+    fn of_context(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
+        1.0
+    }
+    fn of_inner(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
         1.0
     }
     fn stream(stream: &[f32]) -> Option<&[f32]> {
@@ -73,7 +85,10 @@ impl Numbers for B16 {
         round(isa, row, to);
         1.0
     }
-    fn of_middle(_: Isa, _: &[Bf16], _: &mut [Bf16]) -> f32 {
+    fn of_context(_: Isa, _: &[Bf16], _: &mut [Bf16]) -> f32 {
+        1.0
+    }
+    fn of_inner(_: Isa, _: &[Bf16], _: &mut [Bf16]) -> f32 {
         1.0
     }
     fn middle(middle: &[Bf16]) -> Option<&[Bf16]> {
@@ -89,13 +104,21 @@ impl Numbers for U8S8 {
     type Attention = B16;
     type Scale<'a> = PerRow<'a>;
     const WEIGHT_RANGE: Option<f32> = Some(127.0);
-    const VALUES_IN_BF16: bool = true;
+    const REST: bool = true;
+    /// Activations are seldom below 0, and little.
+    const INNER_ZERO: u8 = LOW_ZERO;
 
     fn of_stream(isa: Isa, row: &[f32], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)
     }
-    fn of_middle(isa: Isa, row: &[Bf16], to: &mut [u8]) -> f32 {
+    fn rest(isa: Isa, row: &[f32], to: (&[u8], f32), rest: &mut [u8]) -> f32 {
+        quantise_rest(isa, row, to, rest)
+    }
+    fn of_context(isa: Isa, row: &[Bf16], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)
+    }
+    fn of_inner(isa: Isa, row: &[Bf16], to: &mut [u8]) -> f32 {
+        quantise_low(isa, row, to)
     }
     fn scale<'a>(less: &'a [i32], columns: &'a [f32], rows: &'a [f32]) -> PerRow<'a> {
         PerRow { less, scale: columns, rows }

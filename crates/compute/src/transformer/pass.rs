@@ -10,9 +10,8 @@ use crate::attention::{self, Shape, attend};
 use crate::buffer::Shared;
 use crate::matrix::{Act, Rows, RowsMut, skew};
 use crate::norm::LayerNorm;
-use crate::number::{Bf16, Element};
+use crate::number::{Element, Number};
 use crate::pooling::{Pooling, pool as pooled};
-use crate::quantise::round;
 use crate::{Buffer, Isa, Pool};
 
 /// Tokens of a pass of one thread, if no text has more.
@@ -97,8 +96,9 @@ pub(super) struct Scratch<N: Numbers> {
     y: Plane<f32>,
     /// Rows of the stream, or of `ctx`, made ready for a product.
     ready: Plane<N::Input>,
-    /// Rows of the stream, where values are computed in bf16.
-    rounded: Plane<Bf16>,
+    /// What rounding left of `ready`, where that is multiplied too.
+    rest: Plane<N::Input>,
+    rest_scales: Plane<f32>,
     /// One is read, by all, while the next layer's is written.
     qkv: [Plane<N::Middle>; 2],
     ctx: Plane<N::Middle>,
@@ -123,7 +123,8 @@ impl<N: Numbers> Scratch<N> {
             x: Plane::new(tokens, wide),
             y: Plane::new(tokens, wide),
             ready: Plane::new(if N::STREAM_IS_INPUT { 0 } else { tokens }, wide),
-            rounded: Plane::new(if N::VALUES_IN_BF16 { tokens } else { 0 }, wide),
+            rest: Plane::new(if N::REST { tokens } else { 0 }, wide),
+            rest_scales: Plane { buffer: Buffer::new(if N::REST { tokens } else { 0 }), stride: 1 },
             qkv: [0, 1].map(|_| Plane::new(tokens, 3 * hidden)),
             ctx: Plane::new(tokens, hidden),
             inner: Plane::new(tokens, inner),
@@ -139,7 +140,8 @@ impl<N: Numbers> Scratch<N> {
             x: self.x.view(),
             y: self.y.view(),
             ready: self.ready.view(),
-            rounded: self.rounded.view(),
+            rest: self.rest.view(),
+            rest_scales: self.rest_scales.view(),
             qkv: self.qkv.each_mut().map(Plane::view),
             ctx: self.ctx.view(),
             inner: self.inner.view(),
@@ -155,7 +157,8 @@ struct Views<'a, N: Numbers> {
     x: View<f32>,
     y: View<f32>,
     ready: View<N::Input>,
-    rounded: View<Bf16>,
+    rest: View<N::Input>,
+    rest_scales: View<f32>,
     qkv: [View<N::Middle>; 2],
     ctx: View<N::Middle>,
     inner: View<N::Middle>,
@@ -289,6 +292,9 @@ fn even(texts: &[&[u32]], passes: &[(usize, usize)], threads: usize) -> bool {
     most * threads * 8 <= all * 9
 }
 
+/// How a middle row is made ready.
+type Made<N> = fn(Isa, &[<N as Numbers>::Middle], &mut [<N as Number>::Input]) -> f32;
+
 impl<N: Numbers> Pass<'_, N> {
     /// In `parts` that `pool` shares, or as one part that the crew shares. Parts meet at the end of each `pool.run`:
     /// attention of a layer reads keys and values of all rows, which are those of the run before.
@@ -334,10 +340,10 @@ impl<N: Numbers> Pass<'_, N> {
         // SAFETY: rows of this part, and columns of `qkv` that one product after the other writes.
         unsafe {
             self.apply(&block.qkv, rows, self.stream(rows, at.x), None, Act::None, qkv.rows_mut(rows));
-            if let Some(values) = &block.values {
-                let (x, to) = (Ready { rows: at.rounded.rows(rows), scales: &[] }, qkv.rows_mut(rows));
-                let to = RowsMut::new(&mut to.data[2 * self.sizes.hidden..], to.rows, to.stride);
-                values.apply((self.isa, self.crew, &self.stack.arena), x, None, Act::None, to);
+            if N::REST {
+                let rest = Ready { rows: at.rest.rows(rows), scales: at.rest_scales.rows(rows).data };
+                let with = (self.isa, self.crew, &self.stack.arena);
+                block.qkv.add(with, rest, 2 * self.sizes.hidden, qkv.rows_mut(rows));
             }
         }
     }
@@ -346,7 +352,7 @@ impl<N: Numbers> Pass<'_, N> {
     fn layer(self, block: &Block<N>, rows: Span, qkv: View<N::Middle>) {
         let (Sizes { hidden, inner, act, .. }, at) = (*self.sizes, self.at);
         self.attention(rows, qkv);
-        self.middle_ready(hidden, rows, at.ctx, at.ready);
+        self.middle_ready(hidden, rows, at.ctx, at.ready, N::of_context);
         // SAFETY: rows of this part; no product writes what it reads.
         unsafe {
             let (ctx, x) = (self.middle(rows, at.ctx, at.ready), at.x.rows(rows).data);
@@ -354,7 +360,7 @@ impl<N: Numbers> Pass<'_, N> {
             self.ready(hidden, rows, at.y, Some(&block.attention_norm), false);
             let y = self.stream(rows, at.y);
             self.apply(&block.up, rows, y, None, act, at.inner.rows_mut(rows));
-            self.middle_ready(inner, rows, at.inner, at.inner_ready);
+            self.middle_ready(inner, rows, at.inner, at.inner_ready, N::of_inner);
             let (up, y) = (self.middle(rows, at.inner, at.inner_ready), at.y.rows(rows).data);
             self.apply(&block.down, rows, up, Some(y), Act::None, at.x.rows_mut(rows));
         }
@@ -405,12 +411,12 @@ impl<N: Numbers> Pass<'_, N> {
         self.crew.run(count.div_ceil(per), |i| group(i).for_each(&f));
     }
 
-    /// Rows of the stream normalised in place, and made ready for a product; `rounded`: for that of the values too.
-    fn ready(self, width: usize, rows: Span, x: View<f32>, norm: Option<&LayerNorm>, rounded: bool) {
+    /// Rows of the stream normalised in place, and made ready for a product; `rest`: for that of the values too.
+    fn ready(self, width: usize, rows: Span, x: View<f32>, norm: Option<&LayerNorm>, rest: bool) {
         let at = self.at;
         self.by_rows(width, rows, |i| {
             // SAFETY: row i of each, which no other task has; `ready` has rows unless the stream is the input, and
-            // `rounded` where values are in bf16.
+            // `rest` where it is multiplied.
             unsafe {
                 let row = x.row_mut(i, width);
                 if let Some(norm) = norm {
@@ -419,22 +425,23 @@ impl<N: Numbers> Pass<'_, N> {
                 if !N::STREAM_IS_INPUT {
                     *at.scales.start.at(i) = N::of_stream(self.isa, row, at.ready.row_mut(i, width));
                 }
-                if N::VALUES_IN_BF16 && rounded {
-                    round(self.isa, row, at.rounded.row_mut(i, width));
+                if N::REST && rest {
+                    let whole = (&*at.ready.row_mut(i, width), *at.scales.start.at(i));
+                    *at.rest_scales.start.at(i) = N::rest(self.isa, row, whole, at.rest.row_mut(i, width));
                 }
             }
         });
     }
 
     /// Rows between products made ready for one, where they are not.
-    fn middle_ready(self, width: usize, rows: Span, x: View<N::Middle>, to: View<N::Input>) {
+    fn middle_ready(self, width: usize, rows: Span, x: View<N::Middle>, to: View<N::Input>, made: Made<N>) {
         if N::MIDDLE_IS_INPUT {
             return;
         }
         let scales = self.at.scales.start;
         self.by_rows(width, rows, |i| {
             // SAFETY: row i of each, which no other task has.
-            unsafe { *scales.at(i) = N::of_middle(self.isa, x.row_mut(i, width), to.row_mut(i, width)) }
+            unsafe { *scales.at(i) = made(self.isa, x.row_mut(i, width), to.row_mut(i, width)) }
         });
     }
 
