@@ -14,6 +14,9 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 PHOTOS ?=
 FAQ    ?=
 
+# Where simile is put is no matter of the libraries that are built into it: Faiss' own cmake would go there too.
+unexport DESTDIR PREFIX
+
 SIMILE  := target/release/simile
 SOURCES := $(if $(PHOTOS)$(FAQ),\
   $(if $(PHOTOS),--index "photos=$(PHOTOS)") $(if $(FAQ),--index "faq=$(FAQ)"),\

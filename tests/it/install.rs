@@ -61,3 +61,15 @@ fn an_installed_program_has_its_manual_completions_and_unit() {
     let version = Command::new(root.join("usr/bin/simile")).arg("--version").output().unwrap();
     assert!(version.status.success());
 }
+
+#[test]
+fn what_is_built_does_not_hear_where_it_is_put() {
+    // Faiss' cmake would install into DESTDIR, where cargo does not look.
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "--eval=told: ; @env", "told", "PREFIX=/usr", "DESTDIR=/out"]);
+    let told = make.current_dir(env!("CARGO_MANIFEST_DIR")).env("DESTDIR", "/out").output().unwrap();
+    assert!(told.status.success(), "{told:?}");
+    let env = String::from_utf8(told.stdout).unwrap();
+    assert!(env.lines().any(|line| line.starts_with("OMP_NUM_THREADS=")), "{env}");
+    assert!(!env.lines().any(|line| line.starts_with("DESTDIR=") || line.starts_with("PREFIX=")), "{env}");
+}
