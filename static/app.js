@@ -9,17 +9,30 @@ export function say(text) {
 
 export const token = document.querySelector("meta[name=form-token]").content;
 
-/** Asks for JSON; a problem document becomes an Error with its code and field. */
+/** Asks for JSON; a problem document becomes an Error with its code and item. */
 export async function ask(url, options = {}) {
   const headers = { "x-form-token": token, ...options.headers };
-  const response = await fetch(url, { ...options, headers });
+  const response = await fetch(url, { ...options, headers }).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw Object.assign(new Error("simile does not answer; see whether it still runs"), { code: "server.gone" });
+  });
   // The session has ended: the page leads to the login.
   if (response.status === 401) location.reload();
   const body = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) {
-    throw Object.assign(new Error(body?.detail ?? response.statusText), { code: body?.code, status: response.status });
+    throw Object.assign(new Error(body?.detail ?? response.statusText), { code: body?.code, item: body?.item, status: response.status });
   }
   return body;
+}
+
+/** What codes mean in the page's language; the API speaks English. */
+let troubles;
+
+/** An error, or a rejected item, in the reader's language. Without one it only fetches the words: later the server may be gone. */
+export async function said({ code, item, message } = {}) {
+  troubles ??= document.documentElement.lang === "en" ? {} : ask("/troubles").catch(() => ({}));
+  const sentence = (await troubles)[code];
+  return sentence ? (item ? `${item}：${sentence}` : sentence) : message;
 }
 
 async function refresh() {

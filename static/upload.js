@@ -1,5 +1,5 @@
 // Uploads of a folder, of files or of a table: one request per file, a few in flight, progress, and what was rejected.
-import { ask, say } from "./app.js";
+import { ask, said, say } from "./app.js";
 
 const IN_FLIGHT = 4;
 const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|hei[cf]s?|hif)$/i;
@@ -76,6 +76,7 @@ function attach(form) {
     part(".after").hidden = true;
     bar.hidden = false;
     bar.value = 0;
+    said();
     running = { stopped: false, done: 0, began: performance.now() };
     try {
       const opened = { root, prefix, files: plan.length, kind: form.dataset.kind };
@@ -89,11 +90,11 @@ function attach(form) {
       await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
       const report = running.stopped ? null : await ask(`/api/v1/jobs/${job}/finish`, { method: "POST" });
       // What captions could not be given is known only now.
-      for (const r of report?.rejected ?? []) if (/:\d+$/.test(r.path)) reject(list, r);
+      for (const r of report?.rejected ?? []) if (/:\d+$/.test(r.path)) await reject(list, r);
       end(report);
     } catch (error) {
       if (running.job) ask(`/api/v1/jobs/${running.job}/cancel`, { method: "POST" }).catch(() => {});
-      fail(error);
+      await fail(error);
     } finally {
       running = null;
       part(".stop").hidden = true;
@@ -113,7 +114,7 @@ function attach(form) {
       for (let attempt = 0; ; attempt++) {
         try {
           const report = await ask(form.dataset.api, { method: "POST", body: data });
-          for (const r of report.rejected ?? []) reject(list, r);
+          for (const r of report.rejected ?? []) await reject(list, r);
           break;
         } catch (error) {
           if (error.status !== 429 || attempt > 20) throw error;
@@ -124,7 +125,7 @@ function attach(form) {
       // A stopped upload takes no more files; that is no fault of this one.
       if (running.stopped) return;
       if (error.code === "key.collides" || !error.status || error.status >= 500) throw error;
-      reject(list, { path, code: error.code, reason: error.message });
+      await reject(list, { path, code: error.code, reason: error.message });
     }
     running.done++;
     bar.value = running.done / plan.length;
@@ -133,7 +134,8 @@ function attach(form) {
     part(".state").textContent = fill(room.dataset.running, values);
   }
 
-  function reject(list, { path, code, reason }) {
+  async function reject(list, { path, code, reason }) {
+    reason = await said({ code, message: reason });
     const line = document.createElement("li");
     for (const [tag, text, kind] of [["span", path, "path"], ["span", reason, ""], ["code", code, ""]]) {
       const piece = document.createElement(tag);
@@ -156,8 +158,9 @@ function attach(form) {
     say(text);
   }
 
-  function fail(error) {
-    const text = error.code === "key.collides" ? `${error.message} ${room.dataset.collides}` : fill(room.dataset.failed, { why: error.message });
+  async function fail(error) {
+    const why = await said(error);
+    const text = error.code === "key.collides" ? `${why} ${room.dataset.collides}` : fill(room.dataset.failed, { why });
     part(".state").textContent = text;
     part(".begin").hidden = false;
     if (error.code === "key.collides") {

@@ -172,4 +172,37 @@ impl Coded for EncoderError {
             _ => None,
         }
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { file, .. }
+            | Self::Damaged { file, .. }
+            | Self::LegacyPickle { file }
+            | Self::Changed { file, .. }
+            | Self::MissingTensor { file, .. }
+            | Self::WrongShape { file, .. }
+            | Self::WrongType { file, .. }
+            | Self::Tokenizer { file, .. }
+            | Self::TensorFlow { folder: file, .. }
+            | Self::Unusable { folder: file, .. } => Some(file.display().to_string()),
+            Self::Unknown { name, .. } => Some(name.clone()),
+            Self::NoPairs { encoder: name }
+            | Self::WrongModality { encoder: name, .. }
+            | Self::WrongCrop { encoder: name, .. }
+            | Self::InUse { name, .. }
+            | Self::NotRemovable { name, .. }
+            | Self::Add { name, .. }
+            | Self::Parity { name, .. }
+            | Self::Exists { name }
+            | Self::Config { encoder: name, .. }
+            | Self::Vector { encoder: name, .. }
+            | Self::Compute { encoder: name, .. }
+            | Self::NotOnDisk { name }
+            | Self::OtherSpace { name }
+            | Self::NotPulled { name, .. }
+            | Self::Pull { name, .. }
+            | Self::Pulling { name } => Some(name.to_string()),
+            _ => None,
+        }
+    }
 }

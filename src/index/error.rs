@@ -72,4 +72,18 @@ impl Coded for IndexError {
             _ => None,
         }
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::Recipe(e) => e.item(),
+            Self::Missing { path }
+            | Self::Damaged { path, .. }
+            | Self::Stale { path, .. }
+            | Self::Io { path, .. } => Some(path.display().to_string()),
+            Self::Faiss { recipe, .. } | Self::BuildFailed { recipe, .. } | Self::Cancelled { recipe } => {
+                Some(recipe.to_string())
+            }
+            Self::Processor => None,
+        }
+    }
 }

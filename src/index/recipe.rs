@@ -57,6 +57,12 @@ impl Coded for RecipeError {
     fn fault(&self) -> Fault {
         Fault::Input
     }
+    fn item(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { text, .. } => text.clone(),
+            Self::Dimension { recipe, .. } | Self::TooFewRows { recipe, .. } => recipe.to_string(),
+        })
+    }
     fn field(&self) -> Option<&str> {
         Some("recipe")
     }

@@ -155,4 +155,31 @@ impl Coded for IngestError {
             _ => None,
         }
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::Missing { path }
+            | Self::Unreadable { path, .. }
+            | Self::Special { path }
+            | Self::SystemView { path }
+            | Self::TooLarge { path, .. }
+            | Self::EmptyFolder { path }
+            | Self::PruneRefused { path, .. } => Some(path.display().to_string()),
+            Self::Collides { example, .. } => Some(example.clone()),
+            Self::Prefix { prefix } => Some(prefix.clone()),
+            Self::Path { path } | Self::NotTaken { path, .. } | Self::Photo { path, .. } => {
+                Some(path.clone())
+            }
+            Self::UnknownUpload(id) => Some(id.to_string()),
+            Self::LongCaption { key, .. } => Some(key.to_string()),
+            Self::Table { path, source } => source.item().or_else(|| Some(path.clone())),
+            Self::Name(e) => e.item(),
+            Self::Library(e) => e.item(),
+            Self::TooManyUploads { .. }
+            | Self::TooManyFiles { .. }
+            | Self::CaptionsOfFaq
+            | Self::EmptyQuestion
+            | Self::EmptyAnswer => None,
+        }
+    }
 }

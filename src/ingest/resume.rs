@@ -70,7 +70,7 @@ fn too_often(library: &Library, job: &JobRecord) -> Result<bool, IngestError> {
     let message = format!(
         "the program ended {TRIES} times while this job ran; see why in its log, then start the job again"
     );
-    let error = JobError { code: "job.interrupted".to_owned(), message, fault: Fault::Internal };
+    let error = JobError { code: "job.interrupted".to_owned(), message, fault: Fault::Internal, item: None };
     library.jobs().end(job.id, Outcome::Failed(error))?;
     Ok(true)
 }

@@ -115,4 +115,18 @@ impl Coded for LibraryError {
             _ => self.craft().and_then(Coded::field),
         }
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::UnknownCollection { name, .. }
+            | Self::CollectionExists { name }
+            | Self::WrongKind { name, .. }
+            | Self::NoEncoderYet { collection: name }
+            | Self::OtherEncoder { collection: name, .. } => Some(name.to_string()),
+            Self::UnknownItem { key, .. } => Some(key.to_string()),
+            Self::UnknownJob(id) => Some(id.to_string()),
+            Self::Original { path, .. } | Self::OriginalChanged { path } => Some(path.clone()),
+            _ => self.craft().and_then(Coded::item),
+        }
+    }
 }

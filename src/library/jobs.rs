@@ -45,11 +45,20 @@ pub struct JobError {
     /// What a caller does about it; internal for jobs of older versions.
     #[serde(default)]
     pub fault: Fault,
+    /// What it happened to: a path, a key, a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub item: Option<String>,
 }
 
 impl JobError {
     pub fn of(error: &dyn Coded) -> Self {
-        Self { code: error.code().to_owned(), message: error.to_string(), fault: error.fault() }
+        Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            fault: error.fault(),
+            item: error.item(),
+        }
     }
 }
 
@@ -291,7 +300,12 @@ fn run_one(store: &Store, id: JobId, tracker: &Tracker, work: Work) {
         Ok(()) => {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(tracker))).unwrap_or_else(|_| {
                 let message = "an internal error stopped this job; see the log".to_owned();
-                Outcome::Failed(JobError { code: "job.panicked".to_owned(), message, fault: Fault::Internal })
+                Outcome::Failed(JobError {
+                    code: "job.panicked".to_owned(),
+                    message,
+                    fault: Fault::Internal,
+                    item: None,
+                })
             })
         }
     };

@@ -88,4 +88,21 @@ impl Coded for SearchError {
             Self::Library(e) => e.field(),
         }
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::PhotoOfFaq { collection }
+            | Self::BothOfFaq { collection }
+            | Self::NotAnFaq { collection } => Some(collection.to_string()),
+            Self::LostVector { key } => Some(key.to_string()),
+            Self::Vector(e) => e.item(),
+            Self::Photo(e) => e.item(),
+            Self::Library(e) => e.item(),
+            Self::EmptyText
+            | Self::LongText { .. }
+            | Self::NoHits
+            | Self::ManyHits { .. }
+            | Self::MinScore => None,
+        }
+    }
 }

@@ -197,4 +197,36 @@ impl Coded for StoreError {
     fn field(&self) -> Option<&str> {
         matches!(self, Self::WrongDim { .. }).then_some("vector")
     }
+
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::Absent { path }
+            | Self::Locked { path, .. }
+            | Self::ReadOnly { path }
+            | Self::Full { path }
+            | Self::NewerVersion { path, .. }
+            | Self::OlderVersion { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Io { path, .. }
+            | Self::NoBackup { path }
+            | Self::NewerBackup { path, .. }
+            | Self::DamagedBackup { path, .. }
+            | Self::NotABackup { path }
+            | Self::BackupBusy { path }
+            | Self::RestoreBusy { path }
+            | Self::HalfRestored { path }
+            | Self::NotEmpty { path } => Some(path.display().to_string()),
+            Self::Exists { name }
+            | Self::NotEncoded { name }
+            | Self::SameSpace { name, .. }
+            | Self::Switching { name, .. } => Some(name.to_string()),
+            Self::NoSpace { key }
+            | Self::WrongDim { key, .. }
+            | Self::OtherSpace { key }
+            | Self::TooManyParts { key, .. } => Some(key.to_string()),
+            Self::NoCollection { id } | Self::NoJob { id } => Some(id.to_string()),
+            Self::NoSegment { id } | Self::SpaceId { id } => Some(id.clone()),
+            _ => None,
+        }
+    }
 }

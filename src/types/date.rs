@@ -27,6 +27,9 @@ impl Coded for DateError {
     fn fault(&self) -> Fault {
         Fault::Input
     }
+    fn item(&self) -> Option<String> {
+        Some(self.given.clone())
+    }
 }
 
 impl Date {

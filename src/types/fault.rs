@@ -39,4 +39,9 @@ pub trait Coded: std::error::Error {
     fn field(&self) -> Option<&str> {
         None
     }
+
+    /// What it happened to, as the sentence names it: a path, a key, a name. For sentences in other languages.
+    fn item(&self) -> Option<String> {
+        None
+    }
 }

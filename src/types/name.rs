@@ -40,6 +40,12 @@ impl Coded for NameError {
     fn fault(&self) -> Fault {
         Fault::Input
     }
+    fn item(&self) -> Option<String> {
+        match self {
+            Self::Character { name, .. } | Self::Kind(name) | Self::Space(name) => Some(name.clone()),
+            Self::Empty { .. } | Self::TooLong { .. } | Self::Nul => None,
+        }
+    }
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {

@@ -79,7 +79,7 @@ fn judge(method: &Method, headers: &HeaderMap, query: Option<&str>, guard: &Guar
             "this server does not answer as {host:?}; ask it as 127.0.0.1, localhost or [::1], or start it with \
              --allow-host NAME"
         );
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host.not_allowed", detail));
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "host.not_allowed", detail).of_item(host));
     }
     let foreign = text(headers, &SITE).is_some_and(|site| site != "same-origin" && site != "none");
     if method == Method::GET || method == Method::HEAD {

@@ -20,6 +20,8 @@ pub struct Problem {
     pub code: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
 }
 
 /// A problem document, as the API's own document describes it.
@@ -41,6 +43,9 @@ pub struct Described {
     /// The field of the request that is at fault.
     #[schema(required = false, nullable = false)]
     field: Option<String>,
+    /// What it happened to: a path, a key, a name.
+    #[schema(required = false, nullable = false)]
+    item: Option<String>,
     /// Of the request, as the log tells it.
     #[schema(required = false, nullable = false)]
     request_id: Option<String>,
@@ -78,12 +83,26 @@ pub fn status(fault: Fault) -> StatusCode {
 impl Problem {
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { kind: "about:blank", title, status, detail: detail.into(), code: code.into(), field: None }
+        Self {
+            kind: "about:blank",
+            title,
+            status,
+            detail: detail.into(),
+            code: code.into(),
+            field: None,
+            item: None,
+        }
     }
 
     /// A 400 that names its field.
     pub fn input(code: &str, field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail).at(field)
+    }
+
+    /// The same problem of an item: a path, a key, a name.
+    pub fn of_item(mut self, item: impl Into<String>) -> Self {
+        self.item = Some(item.into());
+        self
     }
 
     /// The same problem at a field.
@@ -93,7 +112,8 @@ impl Problem {
     }
 
     pub fn of(error: &dyn Coded) -> Self {
-        let problem = Self::new(status(error.fault()), error.code(), error.to_string());
+        let mut problem = Self::new(status(error.fault()), error.code(), error.to_string());
+        problem.item = error.item();
         match error.field() {
             Some(field) => problem.at(field),
             None => problem,
@@ -106,6 +126,7 @@ impl Problem {
             "path.unknown",
             format!("there is nothing at {path}; check the address"),
         )
+        .of_item(path)
     }
 
     pub fn busy() -> Self {

@@ -1,5 +1,7 @@
 //! Every text of the pages, in English and in Chinese side by side. Knows nothing of pages.
 
+mod troubles;
+
 use super::lang::{Lang, texts};
 
 texts! {

@@ -6,7 +6,7 @@ use crate::encoder::card::{Card, Family};
 use crate::encoder::discover::Found;
 use crate::encoder::{Architecture, Block, Modality};
 use crate::text::Language;
-use crate::types::{Dim, EncoderName};
+use crate::types::{Coded, Dim, EncoderName};
 
 /// Who put an encoder where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -54,6 +54,9 @@ pub struct Entry {
     /// The vectors of these very files were compared with the original's: see [`Catalog::verify`].
     pub verified: bool,
     pub why: Option<String>,
+    /// The stable code of that.
+    #[serde(skip)]
+    pub code: Option<&'static str>,
     /// The folder, `None` for an encoder that needs no file; bytes that are no UTF-8 are shown as �.
     pub path: Option<String>,
     /// Where it can be pulled from, in order.
@@ -110,6 +113,7 @@ pub(super) fn entry_of(found: &Found, card: Option<&Card>) -> Entry {
         state: State::Unusable,
         verified: false,
         why: None,
+        code: None,
         path: Some(found.path.display().to_string()),
         sources: Vec::new(),
         bytes: None,
@@ -132,6 +136,7 @@ pub(super) fn entry_of(found: &Found, card: Option<&Card>) -> Entry {
                 entry = Entry { origin, path, state: State::Unusable, ..entry_of_card(card) };
             }
             entry.why = Some(error.to_string());
+            entry.code = Some(error.code());
         }
     }
     entry
@@ -154,6 +159,7 @@ pub(super) fn entry_of_card(card: &Card) -> Entry {
         state: if file_less { State::OnDisk } else { State::Pullable },
         verified: false,
         why: None,
+        code: None,
         path: None,
         sources: card.sources.iter().map(ToString::to_string).collect(),
         bytes: card.bytes,

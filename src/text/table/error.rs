@@ -47,6 +47,19 @@ impl Coded for TableError {
     fn fault(&self) -> Fault {
         Fault::Input
     }
+    fn item(&self) -> Option<String> {
+        Some(match self {
+            Self::Json { name, line, .. }
+            | Self::Label { name, line, .. }
+            | Self::Pair { name, line, .. } => {
+                format!("{name}:{line}")
+            }
+            Self::Empty { name }
+            | Self::MissingColumn { name, .. }
+            | Self::Encoding { name, .. }
+            | Self::OneClass { name, .. } => name.clone(),
+        })
+    }
 }
 
 /// Why one line of a table is left out.

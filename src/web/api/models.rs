@@ -41,7 +41,7 @@ pub async fn pull(
 pub fn start_pull(app: &App, name: EncoderName) -> Result<JobId, Problem> {
     if !app.library().catalog().list().iter().any(|entry| entry.name == name) {
         let detail = format!("there is no encoder {name}; see the list of encoders");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "encoder.unknown", detail));
+        return Err(Problem::new(StatusCode::NOT_FOUND, "encoder.unknown", detail).of_item(name.as_str()));
     }
     let job =
         NewJob { kind: "pull".to_owned(), collection: None, title: name.to_string(), params: Value::Null };

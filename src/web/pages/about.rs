@@ -25,10 +25,11 @@ pub struct EncoderCard {
     pub name: String,
     pub languages: Vec<String>,
     pub licence: String,
-    pub why: Option<String>,
     pub pullable: bool,
     pub starter: bool,
     pub state_code: &'static str,
+    /// Code, folder and sentence of what is wrong with it.
+    wrong: Option<(&'static str, Option<String>, String)>,
     modality: Option<Modality>,
     dim: Option<String>,
 }
@@ -48,6 +49,11 @@ impl EncoderCard {
     pub fn languages(&self, l: Lang) -> String {
         let named = self.languages.iter().map(|code| if code == "*" { l.any_language() } else { code });
         named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why it cannot be used.
+    pub fn why(&self, l: Lang) -> Option<String> {
+        self.wrong.as_ref().map(|(code, path, why)| l.trouble(code, path.as_deref(), why))
     }
 
     pub fn state(&self, l: Lang) -> &'static str {
@@ -76,7 +82,6 @@ impl From<Entry> for EncoderCard {
             name: entry.name.to_string(),
             languages: entry.languages,
             licence: entry.licence.unwrap_or_default(),
-            why: entry.why,
             pullable: entry.state == State::Pullable,
             starter: entry.starter,
             state_code: match entry.state {
@@ -84,6 +89,7 @@ impl From<Entry> for EncoderCard {
                 State::Pullable => "pullable",
                 State::Unusable => "broken",
             },
+            wrong: entry.why.map(|why| (entry.code.unwrap_or_default(), entry.path, why)),
             modality: entry.modality,
             dim: entry.dim.map(|d| d.to_string()),
         }

@@ -105,7 +105,6 @@ impl Strip {
 pub struct JobCard {
     pub id: i64,
     pub title: String,
-    pub error: Option<String>,
     pub rejects: Vec<Reject>,
     view: JobView,
 }
@@ -116,8 +115,7 @@ impl JobCard {
             0 => Vec::new(),
             _ => library.jobs().rejects(JobId(view.id), 0, REJECTS)?,
         };
-        let error = view.error.as_ref().map(|e| e.message.clone());
-        Ok(Self { id: view.id, title: view.title.clone(), error, rejects, view })
+        Ok(Self { id: view.id, title: view.title.clone(), rejects, view })
     }
 
     pub fn active(&self) -> bool {
@@ -142,6 +140,16 @@ impl JobCard {
 
     pub fn headline(&self, l: Lang) -> String {
         headline(&self.view, l)
+    }
+
+    /// Why it failed.
+    pub fn error(&self, l: Lang) -> Option<String> {
+        self.view.error.as_ref().map(|e| l.trouble(&e.code, e.item.as_deref(), &e.message))
+    }
+
+    /// Why an item was rejected; which one stands before it.
+    pub fn reason(&self, l: Lang, reject: &Reject) -> String {
+        l.trouble(&reject.code, None, &reject.reason)
     }
 
     pub fn share(&self) -> Option<f64> {

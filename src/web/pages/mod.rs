@@ -53,6 +53,7 @@ pub fn quick() -> Router<App> {
         .route("/jobs", get(jobs::show))
         .route("/about", get(about::show))
         .route("/strip", get(jobs::strip))
+        .route("/troubles", get(trouble::sentences))
         .merge(forms)
 }
 

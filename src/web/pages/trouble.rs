@@ -1,10 +1,14 @@
 //! Problems in the reader's words. Knows nothing of what caused them.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use askama_web::WebTemplate;
+use axum::Json;
 
 use super::shell::Shell;
 use crate::web::lang::Lang;
+use crate::web::prefs::Prefs;
 use crate::web::problem::Problem;
 
 #[derive(Template, WebTemplate)]
@@ -14,14 +18,27 @@ pub struct ErrorPage {
     pub problem: Problem,
 }
 
+/// `GET /troubles`: what codes mean in the reader's language, for scripts that ask the API; empty in its own, English.
+pub async fn sentences(prefs: Prefs) -> Json<BTreeMap<&'static str, &'static str>> {
+    Json(prefs.lang.troubles().iter().copied().collect())
+}
+
 impl Problem {
-    /// What happened, in a few words; the detail says to which item, and what to do.
+    /// What happened to which item, and what to do.
+    pub fn sentence(&self, l: Lang) -> String {
+        // What is wrong with a request is wrong with a field of it.
+        let item =
+            self.item.as_deref().or(self.field.as_deref().filter(|_| self.code.starts_with("request.")));
+        l.trouble(&self.code, item, &self.detail)
+    }
+
+    /// What happened, in a few words; the sentence says to which item, and what to do.
     pub fn headline(&self, l: Lang) -> &'static str {
         match self.code.as_str() {
             "photo.truncated" => l.wrong_truncated(),
             "photo.not_a_picture" => l.wrong_picture(),
             "photo.damaged" => l.wrong_damaged(),
-            "photo.too_large" | "photo.too_many_pixels" | "photo.too_wide" => l.wrong_photo_large(),
+            "photo.too_large" => l.wrong_photo_large(),
             "path.missing" => l.wrong_path(),
             "path.unknown" => l.wrong_page(),
             "folder.empty" => l.wrong_folder(),

@@ -106,3 +106,43 @@ fn every_page_speaks_both_languages_and_stays_light() {
     assert!(missing.text().contains("没有这个集合"), "{}", missing.text());
     assert!(app.send("GET", "/nowhere", &accept, b"").text().contains("没有找到"));
 }
+
+#[test]
+fn what_is_wrong_is_said_in_the_reader_s_language() {
+    let app = TestApp::start();
+    app.photos();
+    const CHINESE: [(&str, &str); 2] = [("accept", "text/html"), ("accept-language", "zh-CN")];
+    let page = |path: &str| app.send("GET", path, &CHINESE, b"").text();
+    let says = |text: String, said: &str| assert!(text.contains(said), "{said}: {text}");
+    says(page("/c/nothing"), "nothing：没有这个集合；");
+    says(page("/?c=photos&item=gone.jpg"), "gone.jpg：集合中没有这个条目；");
+    says(page("/c/photos?after=%00"), "名称中含有 NUL 字符；");
+    says(page("/collections?x=%FF&lang=zh"), "<html lang=\"zh-CN\"");
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let form = |path: &str, body: &str| {
+        app.send("POST", path, &[CHINESE[0], CHINESE[1], kind], body.as_bytes()).text()
+    };
+    says(form("/c/photos/index", "path=/nowhere/at/all"), "/nowhere/at/all：此路径下没有内容；");
+    says(form("/collections", "name=photos&kind=photos"), "photos：已有同名集合；");
+    says(form("/jobs/999/cancel", ""), "999：没有这个任务；");
+
+    let folder = app.folder.path().join("pictures");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("broken.jpg"), b"no picture").unwrap();
+    let begun = app.post("/api/v1/collections/photos/index", &json!({"path": folder})).json();
+    let rejected = app.ended(begun["job"].as_i64().unwrap());
+    let reason = rejected["report"]["rejected"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("not a picture"), "the API speaks English: {reason}");
+    let pull = app.post("/api/v1/models/bge-base-zh-v1.5/pull", &json!({})).json();
+    let failed = app.ended(pull["job"].as_i64().unwrap());
+    assert_eq!(
+        (&failed["error"]["code"], &failed["error"]["item"]),
+        (&json!("hub.offline"), &json!("bge-base-zh-v1.5"))
+    );
+    let jobs = page("/jobs");
+    says(jobs.clone(), "<span>这不是图片；");
+    says(jobs, "bge-base-zh-v1.5：已设置 HF_HUB_OFFLINE，");
+    // What the upload's script says.
+    assert_eq!(app.get("/troubles").text(), "{}");
+    says(page("/troubles"), "\"photo.truncated\":\"文件在图片结束之前就中断了；");
+}
