@@ -29,7 +29,7 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load tools test-tools deny-tools clean
+.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load load-hour tools test-tools deny-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,8 +68,11 @@ install: ## install what was built: program, man pages, completions, unit (PREFI
 schema-test: build ## hold a running server to its OpenAPI document (schemathesis from PyPI, minutes)
 	@scripts/schema-test $(SIMILE)
 
-load: build ## requests per second, latencies and memory under load (wrk, minutes)
+load: build ## requests per second, latencies and memory under load (wrk; two minutes a line, SECONDS=10 for less)
 	@scripts/load $(SIMILE)
+
+load-hour: build ## an hour of searches, uploads and deletions: fails when memory grows (wrk, MINUTES=60)
+	@scripts/load --hour $(SIMILE)
 
 deny: deny-tools ## check licences, duplicates and sources of dependencies; known weaknesses where their list can be reached
 	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources
