@@ -1,5 +1,6 @@
 //! `simile collections`: what collections there are, and their upkeep.
 
+use super::writer::{self, Writer};
 use super::{CliError, Global, output, remote, switch};
 use crate::library::{CollectionInfo, Library, LibraryError, Tracker};
 use crate::store::{Access, StoreError};
@@ -40,10 +41,9 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 }
 
 fn compact(global: &Global, name: &CollectionName) -> Result<u8, CliError> {
-    let dropped = match Library::open(global.config()?, Access::Write) {
-        Ok(library) => library.collection(name)?.compact(&Tracker::default())?,
-        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => remote::compact(hint.as_ref(), name)?,
-        Err(e) => return Err(e.into()),
+    let dropped = match writer::open(global)? {
+        Writer::Here(library) => library.collection(name)?.compact(&Tracker::default())?,
+        Writer::There(hint) => remote::compact(hint.as_ref(), name)?,
     };
     if global.json {
         output::json(&serde_json::json!({"dropped": dropped}));
@@ -56,7 +56,7 @@ fn compact(global: &Global, name: &CollectionName) -> Result<u8, CliError> {
 fn list(global: &Global) -> Result<u8, CliError> {
     let all = match Library::open(global.config()?, Access::Read) {
         Ok(library) => library.collections()?,
-        Err(crate::library::LibraryError::Store(StoreError::Absent { .. })) => Vec::new(),
+        Err(LibraryError::Store(StoreError::Absent { .. })) => Vec::new(),
         Err(e) => return Err(e.into()),
     };
     if global.json {

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use super::progress::Bar;
+use super::writer::{self, Writer};
 use super::{CliError, Global, exit, output, remote, stop};
 use crate::index::Recipe;
 use crate::ingest::{self, Done, Report, Request};
-use crate::library::{Library, LibraryError};
 use crate::photo;
-use crate::store::{Access, StoreError};
 use crate::types::{CollectionName, EncoderName};
 
 /// Bring a folder of photos, a photo or an FAQ table into a collection.
@@ -67,15 +66,12 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         caption_encoder: args.caption_encoder,
     };
     let tracker = stop::tracker();
-    let done = match Library::open(global.config()?, Access::Write) {
-        Ok(library) => {
+    let done = match writer::open(global)? {
+        Writer::Here(library) => {
             let bar = Bar::start(&tracker, !global.json);
             bar.watch(|| ingest::run(&library, &request, &tracker))?
         }
-        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => {
-            remote::index(hint.as_ref(), &request, &tracker, !global.json)?
-        }
-        Err(e) => return Err(e.into()),
+        Writer::There(hint) => remote::index(hint.as_ref(), &request, &tracker, !global.json)?,
     };
     report(global, &done.report);
     Ok(code_of(&done))

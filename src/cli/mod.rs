@@ -34,6 +34,7 @@ mod search;
 mod serve;
 mod stop;
 mod switch;
+mod writer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

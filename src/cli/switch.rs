@@ -1,10 +1,10 @@
 //! `simile collections switch`: here, or handed to the server that holds the data folder.
 
 use super::progress::Bar;
+use super::writer::{self, Writer};
 use super::{CliError, Global, exit, output, remote, stop};
 use crate::ingest::switch::{self, SwitchReport, SwitchRequest, Switched};
-use crate::library::{Library, LibraryError};
-use crate::store::{Access, StoreError};
+use crate::store::StoreError;
 use crate::types::{CollectionName, EncoderName};
 
 /// Encode a collection again with another encoder, beside the use of it.
@@ -39,15 +39,12 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let (collection, drop_missing) = (args.collection, args.drop_missing);
     let request = SwitchRequest { collection, encoder: args.encoder, drop_missing };
     let tracker = stop::tracker();
-    let switched = match Library::open(global.config()?, Access::Write) {
-        Ok(library) => {
+    let switched = match writer::open(global)? {
+        Writer::Here(library) => {
             let bar = Bar::start(&tracker, !global.json);
             Some(bar.watch(|| switch::run(&library, &request, &tracker))?)
         }
-        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => {
-            remote::switch(hint.as_ref(), &request, &tracker, !global.json)?
-        }
-        Err(e) => return Err(e.into()),
+        Writer::There(hint) => remote::switch(hint.as_ref(), &request, &tracker, !global.json)?,
     };
     let Some(Switched { report, cancelled }) = switched else { return Ok(exit::STOPPED) };
     show(global, &report, cancelled);
@@ -59,12 +56,9 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
 }
 
 fn cancel(global: &Global, collection: &CollectionName) -> Result<u8, CliError> {
-    let was = match Library::open(global.config()?, Access::Write) {
-        Ok(library) => library.collection(collection)?.cancel_switch()?,
-        Err(LibraryError::Store(StoreError::Locked { hint, .. })) => {
-            remote::cancel_switch(hint.as_ref(), collection)?
-        }
-        Err(e) => return Err(e.into()),
+    let was = match writer::open(global)? {
+        Writer::Here(library) => library.collection(collection)?.cancel_switch()?,
+        Writer::There(hint) => remote::cancel_switch(hint.as_ref(), collection)?,
     };
     if !was {
         return Err(StoreError::NoSwitch.into());

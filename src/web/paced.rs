@@ -90,22 +90,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_one_does_not() {
+        // Longer in all than a stall; each wait so much shorter that a busy machine does not make one of it.
+        let stall = Duration::from_secs(4);
         let (near, mut far) = duplex(1000);
         let reader = tokio::spawn(async move {
             let mut buffer = [0; 500];
             let mut total = 0;
             while let Ok(n @ 1..) = far.read(&mut buffer).await {
                 total += n;
-                tokio::time::sleep(STALL / 20).await;
+                tokio::time::sleep(stall / 20).await;
             }
             total
         });
-        let mut paced = Paced::new(near, STALL);
-        paced.write_all(&[0; 8000]).await.unwrap();
-        // Silence is no stall.
-        tokio::time::sleep(STALL * 2).await;
-        paced.write_all(&[0; 100]).await.unwrap();
+        let mut paced = Paced::new(near, stall);
+        paced.write_all(&[0; 12_000]).await.unwrap();
         drop(paced);
-        assert_eq!(reader.await.unwrap(), 8100);
+        assert_eq!(reader.await.unwrap(), 12_000);
+    }
+
+    #[tokio::test]
+    async fn silence_is_no_stall() {
+        let (near, _far) = duplex(1000);
+        let mut paced = Paced::new(near, STALL);
+        paced.write_all(&[0; 100]).await.unwrap();
+        tokio::time::sleep(STALL * 2).await;
+        // There is room for it, so nothing waits.
+        paced.write_all(&[0; 100]).await.unwrap();
     }
 }

@@ -334,3 +334,22 @@ fn a_collection_that_goes_ends_its_job() {
     until("the end of the job", || server.jobs()[0]["state"] == "failed");
     assert_eq!(photos(&home, "pics/1.jpg", &[]).ok().json()["indexed"], 1, "the next job has its turn");
 }
+
+#[test]
+fn a_command_waits_for_one_that_has_just_begun() {
+    let home = Home::new();
+    home.photos("pics", 1);
+    home.run(["index", "pics", "--collection", "photos"]).ok();
+    home.photos("pics", 3);
+    // As a server holds it before it listens.
+    let lock = std::fs::File::options().read(true).write(true).open(home.data().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut command = home.command();
+    command.args(["index", "pics", "--collection", "photos", "--json"]).stdout(Stdio::piped());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    drop(lock);
+    let output = end_within(child, 60);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    assert_eq!((output.status.code(), &report["indexed"]), (Some(0), &json!(2)), "{report}");
+}
