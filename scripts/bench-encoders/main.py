@@ -32,14 +32,14 @@ def arguments():
     parser.add_argument("--only", action="append", default=[], metavar="CELL",
                         help="only these, as resnet50/bf16 or minilm/16/int8/b1/t2 (repeatable)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--seconds", type=float, help="seconds for a cell [default: 10, quick: 3]")
+    parser.add_argument("--seconds", type=float, help="seconds for a cell [default: 8, quick: 3]")
     parser.add_argument("--shared", default=os.environ.get("SIMILE_SHARED", REPOSITORY.parent / "shared"), type=Path,
                         help="folder with models/resnet50-pqf and data/text [$SIMILE_SHARED, ../shared]")
     parser.add_argument("--bench", default=REPOSITORY / "target/bench", type=Path, help="where models and results lie")
     parser.add_argument("--docs", action="store_true",
                         help="write docs/benchmarks.md also after a part, from the results of all parts so far")
     asked = parser.parse_args()
-    asked.seconds = asked.seconds or (3.0 if asked.quick else 10.0)
+    asked.seconds = asked.seconds or (3.0 if asked.quick else 8.0)
     asked.simile, asked.bench, asked.shared = asked.simile.resolve(), asked.bench.resolve(), asked.shared.resolve()
     return asked
 
@@ -130,6 +130,8 @@ def main():
     if not wanted and not alberts:
         raise SystemExit(f"no cell is called {asked.only}; a name is like {every[0].name}")
     places = models.Places(asked.bench, asked.shared, REPOSITORY)
+    if not places.folder("resnet50").is_dir():
+        raise SystemExit(f"{places.folder('resnet50')} is missing; name the folder that holds models/ by SIMILE_SHARED")
     prepare(places, asked, wanted + alberts + [Cell("bert-base", "32", "f32", 1, 1)] * bool(alberts))
     before = limits(asked)
     table.print_limits("before", before)
