@@ -1,6 +1,6 @@
 //! simile finds photos and answers by meaning, on one's own machine.
 //!
-//! Floors, lowest first (a module imports from lower floors only): `types`, `config`, `files`, `meter`; `photo`, `text`;
+//! Floors, lowest first (a module imports from lower floors only): `types`, `config`, `files`, `map`, `meter`; `photo`, `text`;
 //! `encoder`, `index`, `store`; `library`; `ingest`, `search`, `faq`, `eval`; `web`, `cli`. See `docs/ARCHITECTURE.md`.
 
 #![deny(unsafe_code)]
@@ -16,6 +16,8 @@ pub mod files;
 pub mod index;
 pub mod ingest;
 pub mod library;
+#[allow(unsafe_code)]
+mod map;
 pub mod meter;
 pub mod photo;
 pub mod search;

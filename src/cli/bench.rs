@@ -2,6 +2,7 @@
 
 mod encoders;
 mod limits;
+mod startup;
 
 use std::path::PathBuf;
 
@@ -43,12 +44,15 @@ enum What {
     Encoders(encoders::Args),
     /// What this machine can do at most
     Limits(limits::Args),
+    /// How soon a server answers after its start, and the memory that it holds
+    Startup(startup::Args),
 }
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     match &args.what {
         Some(What::Encoders(args)) => return encoders::run(global, args),
         Some(What::Limits(args)) => return limits::run(global, args),
+        Some(What::Startup(args)) => return startup::run(global, args),
         None => {}
     }
     let folder = tempfile::tempdir().map_err(|e| {

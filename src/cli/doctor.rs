@@ -6,7 +6,7 @@ use super::{CliError, Global, exit, output};
 use simile_compute::Isa;
 
 use crate::config::Config;
-use crate::encoder::{self, Catalog, Modality, Places, State};
+use crate::encoder::{self, Catalog, Modality, PackedFile, Places, State};
 use crate::index;
 use crate::library::{CollectionInfo, Library, LibraryError, Offer};
 use crate::store::{self, Access, StoreError};
@@ -45,7 +45,9 @@ impl Check {
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let config = global.config()?;
     let mut checks = machine();
-    checks.extend(encoders(&Catalog::open(Places::from(&config))));
+    let catalog = Catalog::open(Places::from(&config));
+    checks.extend(encoders(&catalog));
+    checks.extend(packed(&catalog, args.deep));
     checks.extend(data(config, args.deep));
     if global.json {
         output::json(&checks);
@@ -113,6 +115,25 @@ fn encoders(catalog: &Catalog) -> Vec<Check> {
         let why = entry.why.unwrap_or_default();
         checks.push(Check::bad("encoder", format!("{}: {why}", entry.name)));
     }
+    checks
+}
+
+/// What encoders need not pack at their next start. What is damaged is told, and harms nothing.
+fn packed(catalog: &Catalog, deep: bool) -> Vec<Check> {
+    let found = catalog.packed().check(deep);
+    let file = |file: &PackedFile| {
+        let encoder = file.weights.parent().and_then(|folder| folder.file_name()).unwrap_or_default();
+        format!("{} {} {:.0} MB", encoder.to_string_lossy(), file.kernel, file.bytes as f64 / 1e6)
+    };
+    let held = match found.files.as_slice() {
+        [] => "none".to_owned(),
+        files => files.iter().map(file).collect::<Vec<_>>().join(", "),
+    };
+    let mut checks = vec![Check::good("packed weights", held)];
+    checks.extend(found.damaged.iter().map(|path| {
+        let says = format!("{}: damaged; packed anew when its encoder is next used", path.display());
+        Check::good("packed weights", says)
+    }));
     checks
 }
 

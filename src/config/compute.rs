@@ -32,6 +32,17 @@ impl std::str::FromStr for PrecisionSetting {
     }
 }
 
+impl std::fmt::Display for PrecisionSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
 /// How encoders compute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compute {

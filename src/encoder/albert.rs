@@ -3,7 +3,7 @@
 use simile_compute::transformer::Sizes;
 
 use super::AlbertConfig;
-use super::blueprint::{Blueprint, LayerFiles, Names, Tables, embeddings, linear};
+use super::blueprint::{Blueprint, LayerFiles, Names, Shape, Tables, embeddings, linear};
 use super::error::Loaded;
 use super::weights::Weights;
 
@@ -18,10 +18,7 @@ const NAMES: Names = Names {
     norm: "full_layer_layer_norm",
 };
 
-/// ALBERT without its heads, in the names of Hugging Face, with or without `albert.` before them.
-pub fn read<'a>(weights: &'a Weights, c: &AlbertConfig) -> Loaded<Blueprint<'a>> {
-    let prefixed = weights.has("albert.embeddings.word_embeddings.weight");
-    let root = weights.root(if prefixed { "albert." } else { "" });
+pub fn shape(c: &AlbertConfig) -> Shape {
     let sizes = Sizes {
         embedding: c.embedding_size,
         hidden: c.hidden_size,
@@ -29,6 +26,16 @@ pub fn read<'a>(weights: &'a Weights, c: &AlbertConfig) -> Loaded<Blueprint<'a>>
         inner: c.intermediate_size,
         act: c.hidden_act.into(),
     };
+    // Layer i is of group ⌊i · groups / layers⌋, as in transformers.
+    let inner = c.inner_group_num;
+    let of = |i| i * c.num_hidden_groups / c.num_hidden_layers * inner;
+    Shape { sizes, order: (0..c.num_hidden_layers).flat_map(|i| of(i)..of(i) + inner).collect() }
+}
+
+/// ALBERT without its heads, in the names of Hugging Face, with or without `albert.` before them.
+pub fn read<'a>(weights: &'a Weights, c: &AlbertConfig) -> Loaded<Blueprint<'a>> {
+    let prefixed = weights.has("albert.embeddings.word_embeddings.weight");
+    let root = weights.root(if prefixed { "albert." } else { "" });
     let tables = Tables {
         vocab: c.vocab_size,
         dim: c.embedding_size,
@@ -44,9 +51,7 @@ pub fn read<'a>(weights: &'a Weights, c: &AlbertConfig) -> Loaded<Blueprint<'a>>
     let group = |g| encoder.sub("albert_layer_groups").sub(g).sub("albert_layers");
     let scopes =
         (0..groups).flat_map(|g| (0..inner).map(move |i| (g, i))).map(|(g, i)| group(g).sub(i)).collect();
-    // Layer i is of group ⌊i · groups / layers⌋, as in transformers.
-    let of = |i| i * groups / c.num_hidden_layers * inner;
-    let order = (0..c.num_hidden_layers).flat_map(|i| of(i)..of(i) + inner).collect();
-    let layers = LayerFiles { scopes, weights, names: &NAMES, sizes, eps: c.layer_norm_eps };
-    Ok(Blueprint { sizes, embeddings, layers, order })
+    let shape = shape(c);
+    let layers = LayerFiles { scopes, weights, names: &NAMES, sizes: shape.sizes, eps: c.layer_norm_eps };
+    Ok(Blueprint { shape, embeddings, layers })
 }

@@ -3,7 +3,7 @@
 use simile_compute::transformer::Sizes;
 
 use super::BertConfig;
-use super::blueprint::{Blueprint, LayerFiles, Names, Tables, embeddings};
+use super::blueprint::{Blueprint, LayerFiles, Names, Shape, Tables, embeddings};
 use super::error::Loaded;
 use super::weights::Weights;
 
@@ -18,10 +18,7 @@ const NAMES: Names = Names {
     norm: "output.LayerNorm",
 };
 
-/// The network without its heads, in the names of Hugging Face, with or without `prefix` before them.
-pub fn read<'a>(weights: &'a Weights, c: &BertConfig, prefix: &str) -> Loaded<Blueprint<'a>> {
-    let prefixed = weights.has(&format!("{prefix}embeddings.word_embeddings.weight"));
-    let root = weights.root(if prefixed { prefix } else { "" });
+pub fn shape(c: &BertConfig) -> Shape {
     let sizes = Sizes {
         embedding: c.hidden_size,
         hidden: c.hidden_size,
@@ -29,6 +26,13 @@ pub fn read<'a>(weights: &'a Weights, c: &BertConfig, prefix: &str) -> Loaded<Bl
         inner: c.intermediate_size,
         act: c.hidden_act.into(),
     };
+    Shape { sizes, order: (0..c.num_hidden_layers).collect() }
+}
+
+/// The network without its heads, in the names of Hugging Face, with or without `prefix` before them.
+pub fn read<'a>(weights: &'a Weights, c: &BertConfig, prefix: &str) -> Loaded<Blueprint<'a>> {
+    let prefixed = weights.has(&format!("{prefix}embeddings.word_embeddings.weight"));
+    let root = weights.root(if prefixed { prefix } else { "" });
     let tables = Tables {
         vocab: c.vocab_size,
         dim: c.hidden_size,
@@ -39,7 +43,7 @@ pub fn read<'a>(weights: &'a Weights, c: &BertConfig, prefix: &str) -> Loaded<Bl
     };
     let embeddings = embeddings(&root.sub("embeddings"), &tables, None)?;
     let scopes = (0..c.num_hidden_layers).map(|i| root.sub("encoder.layer").sub(i)).collect();
-    let order = (0..c.num_hidden_layers).collect();
-    let layers = LayerFiles { scopes, weights, names: &NAMES, sizes, eps: c.layer_norm_eps };
-    Ok(Blueprint { sizes, embeddings, layers, order })
+    let shape = shape(c);
+    let layers = LayerFiles { scopes, weights, names: &NAMES, sizes: shape.sizes, eps: c.layer_norm_eps };
+    Ok(Blueprint { shape, embeddings, layers })
 }

@@ -10,9 +10,15 @@ use super::{Activation, EncoderError};
 
 /// A whole network.
 pub struct Blueprint<'a> {
-    pub sizes: Sizes,
+    pub shape: Shape,
     pub embeddings: Embeddings,
     pub layers: LayerFiles<'a>,
+}
+
+/// What its configuration alone tells of a network.
+#[derive(Clone)]
+pub struct Shape {
+    pub sizes: Sizes,
     /// Which layer comes when.
     pub order: Vec<usize>,
 }

@@ -20,7 +20,7 @@ use super::folder::Described;
 use super::manifest::Manifest;
 use super::pull::Puller;
 use super::source::{SourceError, Watcher};
-use super::{Digests, Encoder, EncoderError, FileState, Modality, loaded, precision};
+use super::{Digests, Encoder, EncoderError, FileState, Modality, PackedCache, loaded, precision};
 use crate::config::{Config, HubSettings, PrecisionSetting};
 use crate::text::Language;
 use crate::types::{EncoderName, SpaceId};
@@ -47,6 +47,8 @@ pub struct Places {
     pub pulled: PathBuf,
     /// A file to remember hashes of weights in; it may be deleted.
     pub digests: PathBuf,
+    /// Where packed weights are kept; may be deleted at any time.
+    pub packed: PathBuf,
     pub hub: HubSettings,
     /// What encoders compute in.
     pub precision: PrecisionSetting,
@@ -59,6 +61,7 @@ impl From<&Config> for Places {
             own: config.own_models.clone(),
             pulled: config.data.join("models"),
             digests: config.data.join("cache/digests.json"),
+            packed: config.data.join("cache/packed"),
             hub: config.hub.clone(),
             precision: config.compute.precision,
         }
@@ -69,6 +72,7 @@ impl From<&Config> for Places {
 pub struct Catalog {
     places: Places,
     digests: Digests,
+    packed: PackedCache,
     /// Starters come with the program, so they are looked for once.
     starters: OnceLock<HashSet<EncoderName>>,
 }
@@ -79,7 +83,8 @@ impl Catalog {
         let known = std::fs::read(&places.digests).ok();
         let known: Vec<(FileState, String)> =
             known.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        Self { places, digests: Digests::new(known), starters: OnceLock::new() }
+        let packed = PackedCache::new(places.packed.clone());
+        Self { places, digests: Digests::new(known), packed, starters: OnceLock::new() }
     }
 
     /// Every encoder, on disk or not: the user's in the order of the roots, then simile's own.
@@ -92,6 +97,11 @@ impl Catalog {
         let starters =
             || self.list().into_iter().filter(|entry| entry.starter).map(|entry| entry.name).collect();
         self.starters.get_or_init(starters).contains(name)
+    }
+
+    /// Where packed weights are kept.
+    pub fn packed(&self) -> &PackedCache {
+        &self.packed
     }
 
     /// What was odd about the roots, one sentence each.
@@ -322,7 +332,7 @@ impl Catalog {
         if described.folder.starts_with(&self.places.pulled) || ours() {
             Manifest::check(&described.spec.name, &described.folder, &self.digests)?;
         }
-        let encoder = Encoder::open_in(&described.spec, &self.digests, setting)?;
+        let encoder = Encoder::open_kept(&described.spec, &self.digests, setting, Some(&self.packed))?;
         let known = self.digests.known();
         if known.len() > before {
             remember(&self.places.digests, &known);

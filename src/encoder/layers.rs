@@ -7,7 +7,7 @@ use simile_compute::matrix::Act;
 use simile_compute::transformer::{self, LayerParts};
 
 use super::Pooling;
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Shape};
 use super::error::Loaded;
 
 /// Tokens in one pass, padding counted: more fill no core better, and take memory.
@@ -26,7 +26,7 @@ impl Layers {
     /// # Errors
     /// What is wrong with the file, or that the device has no room.
     pub fn new(blueprint: Blueprint, device: &Device) -> Loaded<Self> {
-        let Blueprint { sizes, embeddings: parts, layers: files, order } = blueprint;
+        let Blueprint { shape: Shape { sizes, order }, embeddings: parts, layers: files } = blueprint;
         let failed = |e| files.failed(&e);
         let layer =
             |parts: Loaded<LayerParts>| Layer::new(&parts?, sizes.heads, sizes.act, device).map_err(failed);

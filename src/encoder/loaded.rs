@@ -1,16 +1,20 @@
 //! A loaded encoder: what the rest of the program calls.
 
-use super::blueprint::Blueprint;
+use std::path::Path;
+
+use super::blueprint::{Blueprint, Shape};
 use super::check::check;
 use super::device::device;
 use super::digest::Digests;
 use super::error::Loaded;
 use super::head::Head;
 use super::ngram_hash::NgramHash;
+use super::packed::PackedCache;
+use super::precision::How;
 use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
 use super::transformer::Transformer;
-use super::weights::Weights;
+use super::weights::Unopened;
 use super::{
     Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space, SpaceStep,
     Step,
@@ -40,6 +44,17 @@ enum Network {
 }
 
 impl Network {
+    fn text<'a>(
+        spec: &EncoderSpec,
+        how: How<'_>,
+        (shape, vocabulary): (Shape, usize),
+        read: impl Fn() -> Loaded<Blueprint<'a>>,
+    ) -> Loaded<Self> {
+        let tokens = tokens(spec, vocabulary)?;
+        let network = Transformer::load(&shape, read, how, || samples(&tokens, &spec.name))?;
+        Ok(Self::Text { network, tokens, pooling: spec.pooling, head: Head::load(&spec.head)? })
+    }
+
     /// The class of its vectors, and what it computes in.
     fn precision(&self) -> (Precision, &'static str) {
         match self {
@@ -59,35 +74,55 @@ impl Encoder {
         Self::open_in(spec, digests, PrecisionSetting::F32)
     }
 
-    /// Loads what `spec` tells of, to be computed as `setting` says; every file is checked before it is computed with.
+    /// [`Encoder::open_kept`] without a cache: weights are packed anew.
     ///
     /// # Errors
-    /// `Config` for an architecture that cannot be; else what is wrong with which file and tensor.
+    /// As there.
     pub fn open_in(
         spec: &EncoderSpec,
         digests: &Digests,
         setting: PrecisionSetting,
     ) -> Result<Self, EncoderError> {
+        Self::open_kept(spec, digests, setting, None)
+    }
+
+    /// Loads what `spec` tells of, to be computed as `setting` says; every file is checked before it is computed with.
+    /// Weights that were packed before, from a file of this hash, are taken from `cache`, others are put there.
+    ///
+    /// # Errors
+    /// `Config` for an architecture that cannot be; else what is wrong with which file and tensor.
+    pub fn open_kept(
+        spec: &EncoderSpec,
+        digests: &Digests,
+        setting: PrecisionSetting,
+        cache: Option<&PackedCache>,
+    ) -> Result<Self, EncoderError> {
         let config = |what| EncoderError::Config { encoder: spec.name.clone(), what };
         check(spec).map_err(config)?;
+        if let Architecture::NgramHash(_) = spec.architecture {
+            return Ok(Self::ngram_hash(None));
+        }
         let device = device();
-        let weights = || Weights::open(&spec.files.weights, device.clone());
-        let text = |blueprint: Blueprint, vocabulary| {
-            let tokens = tokens(spec, vocabulary)?;
-            let network = Transformer::load(blueprint, &device, setting, || samples(&tokens, &spec.name))?;
-            let head = Head::load(&spec.head)?;
-            Ok::<_, EncoderError>(Network::Text { network, tokens, pooling: spec.pooling, head })
-        };
+        let sha256 = hash(digests, &spec.files.weights)?;
+        let shelf = cache.and_then(|cache| cache.shelf(spec, &sha256));
+        let how = How { device: &device, setting, shelf: shelf.as_ref() };
+        let file = Unopened::new(&spec.files.weights, &device);
         let network = match &spec.architecture {
-            Architecture::Bert(c) => text(bert::read(&weights()?, c, "bert.")?, c.vocab_size)?,
-            Architecture::XlmRoberta(c) => text(bert::read(&weights()?, c, "roberta.")?, c.vocab_size)?,
-            Architecture::Albert(c) => text(albert::read(&weights()?, c)?, c.vocab_size)?,
+            Architecture::Bert(c) => Network::text(spec, how, (bert::shape(c), c.vocab_size), || {
+                bert::read(file.weights()?, c, "bert.")
+            })?,
+            Architecture::XlmRoberta(c) => Network::text(spec, how, (bert::shape(c), c.vocab_size), || {
+                bert::read(file.weights()?, c, "roberta.")
+            })?,
+            Architecture::Albert(c) => Network::text(spec, how, (albert::shape(c), c.vocab_size), || {
+                albert::read(file.weights()?, c)
+            })?,
             Architecture::ResNet(c) => {
                 let preprocess =
                     spec.preprocess.as_ref().expect("checked: a photo encoder has preprocessing");
-                Network::Photo(ResNet::load(&weights()?, c, preprocess, &device, setting)?)
+                Network::Photo(ResNet::load(&file, c, preprocess, how)?)
             }
-            Architecture::NgramHash(_) => return Ok(Self::ngram_hash(None)),
+            Architecture::NgramHash(_) => unreachable!("made above"),
         };
         let (class, numbers) = network.precision();
         tracing::info!("{} computes in {numbers}", spec.name);
@@ -312,15 +347,17 @@ fn samples(tokens: &Tokens, encoder: &EncoderName) -> Loaded<Vec<Ids>> {
     precision::samples().into_iter().filter_map(ids).collect()
 }
 
+fn hash(digests: &Digests, path: &Path) -> Loaded<String> {
+    digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
+}
+
 /// The space of what `spec` tells of, computed in numbers of this class.
 ///
 /// # Errors
 /// `Unreadable`.
 pub fn space(spec: &EncoderSpec, digests: &Digests, precision: Precision) -> Loaded<Space> {
-    let hash = |path: &std::path::Path| {
-        digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
-    };
-    let tokenizer = |path: &std::path::Path| {
+    let hash = |path: &Path| hash(digests, path);
+    let tokenizer = |path: &Path| {
         // A word list is read with what lies beside it.
         let beside = path.with_file_name("tokenizer_config.json");
         let words = path.extension().is_some_and(|end| end == "txt") && beside.is_file();

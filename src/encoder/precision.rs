@@ -1,10 +1,12 @@
 //! Which numbers a text network computes in: what was asked, and what the encoder's own check says to it.
 
+use candle_core::Device;
 use simile_compute::Isa;
 use simile_compute::transformer::Arithmetic;
 
 use super::Precision;
 use super::error::Loaded;
+use super::packed::Shelf;
 use crate::config::PrecisionSetting;
 use crate::text::table::questions::read_questions;
 
@@ -14,6 +16,23 @@ pub const LEAST_COSINE: f64 = 0.9999;
 /// Texts per language that the check encodes.
 const CHECKED: usize = 4;
 
+/// How a network is to be computed.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    pub device: &'a Device,
+    pub setting: PrecisionSetting,
+    /// Where it may be packed already.
+    pub shelf: Option<&'a Shelf<'a>>,
+}
+
+impl<'a> How<'a> {
+    /// On the CPU, packed anew.
+    #[cfg(test)]
+    pub fn plain(setting: PrecisionSetting) -> Self {
+        Self { device: &Device::Cpu, setting, shelf: None }
+    }
+}
+
 /// The class of vectors that a setting gives.
 pub fn class(setting: PrecisionSetting) -> Precision {
     match setting {
@@ -22,10 +41,20 @@ pub fn class(setting: PrecisionSetting) -> Precision {
     }
 }
 
+/// As settings and logs call it.
+pub fn name(arithmetic: Arithmetic) -> &'static str {
+    match arithmetic {
+        Arithmetic::F32 => "f32",
+        Arithmetic::Bf16 => "bf16",
+        Arithmetic::Int8 => "int8",
+    }
+}
+
 /// Makes a network in what `setting` asks for. `auto` makes it in both, and takes bf16 if `encode` gives nearly the same
-/// for it.
+/// for it; what it took is noted on the shelf, and not asked again.
 pub fn choose<T>(
     setting: PrecisionSetting,
+    shelf: Option<&Shelf<'_>>,
     make: impl Fn(Arithmetic) -> Loaded<T>,
     encode: impl Fn(&T) -> Loaded<Vec<Vec<f32>>>,
 ) -> Loaded<T> {
@@ -35,12 +64,24 @@ pub fn choose<T>(
         PrecisionSetting::Int8 => make(Arithmetic::Int8),
         PrecisionSetting::Auto if !Isa::current().has_bf16() => make(Arithmetic::F32),
         PrecisionSetting::Auto => {
+            let noted = shelf.and_then(Shelf::choice);
+            let both = [Arithmetic::Bf16, Arithmetic::F32];
+            if let Some(known) = both.into_iter().find(|&a| noted.as_deref() == Some(name(a))) {
+                return make(known);
+            }
             let exact = make(Arithmetic::F32)?;
             let want = encode(&exact)?;
             let rounded = make(Arithmetic::Bf16)?;
             let got = encode(&rounded)?;
             let lowest = want.iter().zip(&got).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
-            Ok(if lowest >= LEAST_COSINE { rounded } else { exact })
+            let (taken, network) = match lowest >= LEAST_COSINE {
+                true => (Arithmetic::Bf16, rounded),
+                false => (Arithmetic::F32, exact),
+            };
+            if let Some(shelf) = shelf {
+                shelf.note_choice(name(taken));
+            }
+            Ok(network)
         }
     }
 }
@@ -74,7 +115,7 @@ mod tests {
                 let x = if *made == Arithmetic::F32 { 0.0 } else { off };
                 Ok(vec![vec![1.0, 0.0], vec![1.0, x]])
             };
-            choose(PrecisionSetting::Auto, Ok, encode).unwrap()
+            choose(PrecisionSetting::Auto, None, Ok, encode).unwrap()
         };
         let has = Isa::current().has_bf16();
         assert_eq!(auto(0.001), if has { Arithmetic::Bf16 } else { Arithmetic::F32 });
@@ -84,7 +125,7 @@ mod tests {
         for (setting, want) in
             [(PrecisionSetting::F32, Arithmetic::F32), (PrecisionSetting::Int8, Arithmetic::Int8)]
         {
-            assert_eq!(choose(setting, Ok, never).unwrap(), want);
+            assert_eq!(choose(setting, None, Ok, never).unwrap(), want);
         }
     }
 }

@@ -9,9 +9,10 @@ use simile_compute::transformer::Arithmetic;
 
 use super::conv::{Conv, Names};
 use super::error::Loaded;
-use super::weights::{Scope, Weights};
+use super::packed::Shelf;
+use super::precision::How;
+use super::weights::{Unopened, Weights};
 use super::{Block, EncoderError, Precision, ResNetConfig, precision, processor, samples};
-use crate::config::PrecisionSetting;
 use crate::photo::{Crop, Preprocess};
 
 /// Crops in one pass on a card.
@@ -28,37 +29,42 @@ pub enum ResNet {
 }
 
 impl ResNet {
-    /// For crops as `preprocess` makes them. On a card it is f32, whatever is asked for.
+    /// For crops as `preprocess` makes them, packed before if the shelf has it. On a card it is f32, whatever is asked for.
     pub fn load(
-        weights: &Weights,
+        file: &Unopened<'_>,
         c: &ResNetConfig,
         preprocess: &Preprocess,
-        device: &Device,
-        setting: PrecisionSetting,
+        How { device, setting, shelf }: How<'_>,
     ) -> Loaded<Self> {
         let normalise = Normalise { mean: preprocess.mean, std: preprocess.std };
         if !device.is_cpu() {
-            return Ok(Self::Candle(Box::new(Layers::load(weights, c, normalise, device)?)));
+            return Ok(Self::Candle(Box::new(Layers::load(file.weights()?, c, normalise, device)?)));
         }
         let side = preprocess.crop as usize;
+        let plan = Plan::new(c, side, normalise);
         let make = |arithmetic| match arithmetic {
-            Arithmetic::F32 => Ok(Self::Single(Box::new(compile(weights, c, side, normalise, &[])?))),
-            Arithmetic::Bf16 => Ok(Self::Brain(Box::new(compile(weights, c, side, normalise, &[])?))),
-            Arithmetic::Int8 => {
-                let exact: Net<F32> = compile(weights, c, side, normalise, &[])?;
+            Arithmetic::F32 => {
+                Ok(Self::Single(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, &[]))?)))
+            }
+            Arithmetic::Bf16 => {
+                Ok(Self::Brain(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, &[]))?)))
+            }
+            Arithmetic::Int8 => Ok(Self::Byte(Box::new(plan.kept_or_packed(shelf, || {
+                let weights = file.weights()?;
+                let exact: Net<F32> = plan.pack(weights, &[])?;
                 let mut ranges = vec![0.0; exact.map_count()];
                 for crop in samples::crops(preprocess, usize::MAX) {
                     exact.ranges(Isa::current(), processor::pool(), crop.pixels(), &mut ranges);
                 }
                 drop(exact);
-                Ok(Self::Byte(Box::new(compile(weights, c, side, normalise, &ranges)?)))
-            }
+                plan.pack(weights, &ranges)
+            })?))),
         };
         let encode = |network: &Self| {
             let crops = samples::crops(preprocess, CHECKED);
             Ok(network.by_kernels(&crops.iter().map(Crop::pixels).collect::<Vec<_>>()).unwrap_or_default())
         };
-        precision::choose(setting, make, encode)
+        precision::choose(setting, shelf, make, encode)
     }
 
     /// The class of its vectors, and what it computes in.
@@ -137,42 +143,57 @@ impl Residual {
     }
 }
 
-/// `ranges`: what [`Net::ranges`] found, for int8 only.
-fn compile<N: MapNumber>(
-    weights: &Weights,
-    c: &ResNetConfig,
-    side: usize,
+/// The network as steps, and whose weights each convolution takes, in their order: scope and names.
+struct Plan {
+    builder: Builder,
+    files: Vec<(String, Names)>,
     normalise: Normalise,
-    ranges: &[f32],
-) -> Loaded<Net<N>> {
-    let root = weights.root("");
-    let (stem, blocks) = blueprint(c);
-    let mut builder = Builder::new(side, side);
-    // Whose weights each convolution takes, in the order of the steps.
-    let mut files: Vec<(Scope, Names)> = Vec::new();
-    let x = builder.conv(builder.input(), stem.1, None, true);
-    files.push((root.clone(), stem.0));
-    let mut x = builder.max_pool(x);
-    for block in blocks {
-        let scope = root.sub(&block.scope);
-        let mut conv = |names: Names, from, layer, add: Option<MapId>, relu| {
-            files.push((scope.clone(), names));
-            builder.conv(from, layer, add, relu)
-        };
-        let shortcut = match block.shortcut {
-            Some((names, layer)) => conv(names, x, layer, None, false),
-            None => x,
-        };
-        let last = block.path.len() - 1;
-        for (i, (names, layer)) in block.path.into_iter().enumerate() {
-            x = conv(names, x, layer, (i == last).then_some(shortcut), true);
+}
+
+impl Plan {
+    fn new(c: &ResNetConfig, side: usize, normalise: Normalise) -> Self {
+        let (stem, blocks) = blueprint(c);
+        let mut builder = Builder::new(side, side);
+        let mut files = Vec::new();
+        let x = builder.conv(builder.input(), stem.1, None, true);
+        files.push((String::new(), stem.0));
+        let mut x = builder.max_pool(x);
+        for block in blocks {
+            let mut conv = |names: Names, from, layer, add: Option<MapId>, relu| {
+                files.push((block.scope.clone(), names));
+                builder.conv(from, layer, add, relu)
+            };
+            let shortcut = match block.shortcut {
+                Some((names, layer)) => conv(names, x, layer, None, false),
+                None => x,
+            };
+            let last = block.path.len() - 1;
+            for (i, (names, layer)) in block.path.into_iter().enumerate() {
+                x = conv(names, x, layer, (i == last).then_some(shortcut), true);
+            }
         }
+        Self { builder, files, normalise }
     }
-    let mut files = files.into_iter();
-    builder.finish(normalise, ranges, |layer| {
-        let (scope, names) = files.next().expect("as many names as convolutions");
-        names.read(&scope, layer)
-    })
+
+    /// `ranges`: what [`Net::ranges`] found, for int8 only.
+    fn pack<N: MapNumber>(&self, weights: &Weights, ranges: &[f32]) -> Loaded<Net<N>> {
+        let root = weights.root("");
+        let mut files = self.files.iter();
+        self.builder.finish(self.normalise, ranges, |layer| {
+            let (scope, names) = files.next().expect("as many names as convolutions");
+            let scope = if scope.is_empty() { root.clone() } else { root.sub(scope) };
+            names.read(&scope, layer)
+        })
+    }
+
+    fn kept_or_packed<N: MapNumber>(
+        &self,
+        shelf: Option<&Shelf<'_>>,
+        pack: impl FnOnce() -> Loaded<Net<N>>,
+    ) -> Loaded<Net<N>> {
+        let Some(shelf) = shelf else { return pack() };
+        shelf.kept_or_packed(N::NAME, |kept| self.builder.again(self.normalise, kept), pack, Net::pieces)
+    }
 }
 
 /// The network in candle's tensors.
@@ -226,6 +247,7 @@ mod tests {
     use safetensors::SafeTensors;
 
     use super::*;
+    use crate::config::PrecisionSetting;
     use crate::photo::Filter;
 
     const NORMALISE: Normalise = Normalise { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -268,7 +290,7 @@ mod tests {
         for name in ["resnet_basic", "resnet_bottleneck", "resnet_int8"] {
             let (weights, config) = opened(name);
             for side in [64, 57] {
-                let kernels = compile(&weights, &config, side, NORMALISE, &[]).unwrap();
+                let kernels = Plan::new(&config, side, NORMALISE).pack(&weights, &[]).unwrap();
                 let kernels = error(&ResNet::Single(Box::new(kernels)), name, side);
                 assert!(kernels <= 1e-5, "{name} at {side}: {kernels}");
                 // candle's network runs on cards only; here it runs where the tests are.
@@ -282,7 +304,7 @@ mod tests {
     #[test]
     fn every_precision_is_near_torchvision() {
         for name in ["resnet_basic", "resnet_bottleneck"] {
-            let (weights, config) = opened(name);
+            let (_, config) = opened(name);
             let [mean, std] = [NORMALISE.mean, NORMALISE.std];
             let preprocess = Preprocess { short: 64, crop: 64, filter: Filter::Bilinear, mean, std };
             for (asked, said, least) in [
@@ -291,7 +313,9 @@ mod tests {
                 (PrecisionSetting::Bf16, "bf16", 0.9999),
                 (PrecisionSetting::Int8, "int8", 0.95),
             ] {
-                let network = ResNet::load(&weights, &config, &preprocess, &Device::Cpu, asked).unwrap();
+                let path = folder(name).join("model.safetensors");
+                let file = Unopened::new(&path, &Device::Cpu);
+                let network = ResNet::load(&file, &config, &preprocess, How::plain(asked)).unwrap();
                 let (class, numbers) = network.precision();
                 match asked {
                     PrecisionSetting::Auto => assert_ne!(numbers, "int8"),

@@ -1,15 +1,17 @@
 //! A text network in memory: our kernels on the CPU, candle elsewhere.
 
-use candle_core::{Device, Result};
+use std::cell::OnceCell;
+
+use candle_core::Result;
 use simile_compute::Isa;
 use simile_compute::transformer::{self as kernels, Arithmetic};
 
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Shape};
 use super::error::Loaded;
 use super::layers::Layers;
+use super::precision::How;
 use super::tokens::Ids;
 use super::{Pooling, Precision, precision, processor};
-use crate::config::PrecisionSetting;
 
 pub enum Transformer {
     Kernels(Box<kernels::Transformer>),
@@ -17,36 +19,49 @@ pub enum Transformer {
 }
 
 impl Transformer {
-    /// `samples` are what `auto` checks bf16 on.
-    pub fn load(
-        blueprint: Blueprint,
-        device: &Device,
-        setting: PrecisionSetting,
+    /// A network of this shape, packed before if the shelf has it, else as `read` finds it in its file. `samples` are what
+    /// `auto` checks bf16 on.
+    pub fn load<'a>(
+        shape: &Shape,
+        read: impl Fn() -> Loaded<Blueprint<'a>>,
+        How { device, setting, shelf }: How<'_>,
         samples: impl Fn() -> Loaded<Vec<Ids>>,
     ) -> Loaded<Self> {
         if !device.is_cpu() {
-            return Ok(Self::Candle(Layers::new(blueprint, device)?));
+            return Ok(Self::Candle(Layers::new(read()?, device)?));
         }
-        let Blueprint { sizes, embeddings, layers, order } = &blueprint;
+        // Where `auto` packs a network twice, both share what was read.
+        let blueprint = OnceCell::new();
+        let pack = |arithmetic| {
+            if blueprint.get().is_none() {
+                let _ = blueprint.set(read()?);
+            }
+            let Blueprint { shape, embeddings, layers } = blueprint.get().expect("set above");
+            let (sizes, order) = (shape.sizes, shape.order.clone());
+            kernels::Transformer::new(arithmetic, sizes, embeddings.clone(), layers.read(), order)
+        };
         let make = |arithmetic| {
-            kernels::Transformer::new(arithmetic, *sizes, embeddings.clone(), layers.read(), order.clone())
+            let Some(shelf) = shelf else { return pack(arithmetic) };
+            let again = |kept| kernels::Transformer::again(arithmetic, shape.sizes, &shape.order, kept);
+            let pack = || pack(arithmetic);
+            shelf.kept_or_packed(precision::name(arithmetic), again, pack, kernels::Transformer::pieces)
         };
         let encode = |network: &kernels::Transformer| {
             let samples = samples()?;
             let texts: Vec<&[u32]> = samples.iter().map(|t| t.ids.as_slice()).collect();
             Ok(by_kernels(network, &texts, Pooling::Mean))
         };
-        Ok(Self::Kernels(Box::new(precision::choose(setting, make, encode)?)))
+        Ok(Self::Kernels(Box::new(precision::choose(setting, shelf, make, encode)?)))
     }
 
     /// The class of its vectors, and what it computes in.
     pub fn precision(&self) -> (Precision, &'static str) {
         let Self::Kernels(network) = self else { return (Precision::F32, "f32") };
-        match network.arithmetic() {
-            Arithmetic::F32 => (Precision::F32, "f32"),
-            Arithmetic::Bf16 => (Precision::F32, "bf16"),
-            Arithmetic::Int8 => (Precision::Int8, "int8"),
-        }
+        let class = match network.arithmetic() {
+            Arithmetic::F32 | Arithmetic::Bf16 => Precision::F32,
+            Arithmetic::Int8 => Precision::Int8,
+        };
+        (class, precision::name(network.arithmetic()))
     }
 
     /// One vector per text, in their order; the plain mean where the root of the length is wanted.
@@ -78,7 +93,10 @@ impl From<Pooling> for simile_compute::Pooling {
 mod tests {
     use std::path::Path;
 
+    use candle_core::Device;
+
     use super::*;
+    use crate::config::PrecisionSetting;
     use crate::encoder::weights::Weights;
     use crate::encoder::{BertConfig, albert, bert};
 
@@ -102,7 +120,8 @@ mod tests {
                 }
             };
             let exact = PrecisionSetting::F32;
-            let kernels = Transformer::load(read().unwrap(), &Device::Cpu, exact, || Ok(Vec::new())).unwrap();
+            let shape = read().unwrap().shape;
+            let kernels = Transformer::load(&shape, read, How::plain(exact), || Ok(Vec::new())).unwrap();
             let candle = Transformer::Candle(Layers::new(read().unwrap(), &Device::Cpu).unwrap());
             for pooling in [Pooling::Cls, Pooling::Mean, Pooling::Max] {
                 let [ours, theirs] = [&kernels, &candle].map(|t| t.encode(&texts, pooling).unwrap());

@@ -1,6 +1,7 @@
 //! A file of weights, checked from its header before anything is read, tensor by tensor: safetensors, or PyTorch's
 //! zip form. Knows no architecture.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -24,6 +25,31 @@ pub struct Weights {
     file: Mutex<File>,
     tensors: BTreeMap<String, Stored>,
     device: Device,
+}
+
+/// A file that is opened when it is first asked for: where packed weights are kept, it never is.
+pub struct Unopened<'a> {
+    path: &'a Path,
+    device: &'a Device,
+    opened: OnceCell<Weights>,
+}
+
+impl<'a> Unopened<'a> {
+    pub fn new(path: &'a Path, device: &'a Device) -> Self {
+        Self { path, device, opened: OnceCell::new() }
+    }
+
+    /// # Errors
+    /// Those of [`Weights::open`].
+    pub fn weights(&self) -> Result<&Weights, EncoderError> {
+        match self.opened.get() {
+            Some(weights) => Ok(weights),
+            None => {
+                let weights = Weights::open(self.path, self.device.clone())?;
+                Ok(self.opened.get_or_init(|| weights))
+            }
+        }
+    }
 }
 
 /// One tensor's place in the file; within the file's length.

@@ -21,8 +21,6 @@ mod jobs;
 mod local_key;
 mod lock;
 mod manifest;
-#[allow(unsafe_code)]
-mod map;
 mod paths;
 mod recover;
 mod restore;

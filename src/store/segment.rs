@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::map::Map;
+use crate::map::Map;
 use crate::types::Dim;
 
 /// A segment's name, random; also the name of its file.

@@ -43,6 +43,7 @@ impl Home {
             own: vec![at("own")],
             pulled: at("data/models"),
             digests: at("data/cache/digests.json"),
+            packed: at("data/cache/packed"),
             hub,
             precision: PrecisionSetting::F32,
         };

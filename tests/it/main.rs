@@ -23,6 +23,7 @@ mod keep;
 mod limits;
 mod models;
 mod operator;
+mod packed;
 mod paths;
 mod photo;
 mod pull;

@@ -155,7 +155,9 @@ impl Catalog {
             return Err(EncoderError::InUse { name: name.clone(), collections: users });
         }
         let gone = if meta.is_symlink() { fs::remove_file(&path) } else { fs::remove_dir_all(&path) };
-        gone.map_err(|source| EncoderError::Unreadable { file: path, source })
+        gone.map_err(|source| EncoderError::Unreadable { file: path, source })?;
+        self.packed.tidy();
+        Ok(())
     }
 
     fn usable(&self, name: &EncoderName) -> Result<Described, EncoderError> {

@@ -1,4 +1,4 @@
-//! Read-only mappings of files. The one place of the store with `unsafe`; knows nothing of what the bytes mean.
+//! Read-only mappings of files. The one place of this crate with `unsafe`; knows nothing of what the bytes mean.
 
 use std::fs::File;
 use std::io;
@@ -8,8 +8,9 @@ use memmap2::{Mmap, MmapOptions};
 #[cfg(target_endian = "big")]
 compile_error!("segments hold little-endian numbers and are read in place");
 
-/// The first bytes of a file, mapped for reading.
-pub(super) struct Map {
+/// The first bytes of a file, mapped for reading. Only for files of the data folder, whose bytes never change once they
+/// are mapped: segments only grow, and packed weights are put in place whole.
+pub struct Map {
     map: Mmap,
 }
 
@@ -18,22 +19,23 @@ impl Map {
     ///
     /// # Errors
     /// `UnexpectedEof` if the file is shorter: a read beyond its end would be a SIGBUS.
-    pub(super) fn open(file: &File, len: usize) -> io::Result<Self> {
+    pub fn open(file: &File, len: usize) -> io::Result<Self> {
         if (file.metadata()?.len()) < len as u64 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                "the file is shorter than was committed",
+                "the file is shorter than it should be",
             ));
         }
-        // SAFETY: the mapping is read-only and no longer than the file. Only simile writes to the file: committed
-        // bytes are never written again, and only the holder of the lock shortens it, to no less than what is
-        // committed and before anything is mapped. A foreign program that truncates it can still end this process
-        // with a SIGBUS; that is the price of scanning in place.
+        // SAFETY: the mapping is read-only and no longer than the file. Only simile writes to the file. Of a segment,
+        // committed bytes are never written again, and only the holder of the lock shortens it, to no less than what is
+        // committed and before anything is mapped. Packed weights are renamed into place when they are whole, and never
+        // opened for writing after. A foreign program that truncates a file can still end this process with a SIGBUS;
+        // that is the price of reading in place.
         let map = unsafe { MmapOptions::new().len(len).map(file)? };
         Ok(Self { map })
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.map
     }
 
@@ -41,7 +43,7 @@ impl Map {
     ///
     /// # Panics
     /// If `from` lies beyond the mapping or is no multiple of four.
-    pub(super) fn floats(&self, from: usize) -> &[f32] {
+    pub fn floats(&self, from: usize) -> &[f32] {
         let bytes = &self.map[from..];
         let count = bytes.len() / size_of::<f32>();
         let start = bytes.as_ptr().cast::<f32>();
@@ -49,6 +51,12 @@ impl Map {
         // SAFETY: `count` floats lie within `bytes`, the start was checked to be aligned, every bit pattern is an
         // f32, the mapping is read-only and the slice borrows it.
         unsafe { std::slice::from_raw_parts(start, count) }
+    }
+}
+
+impl AsRef<[u8]> for Map {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
     }
 }
 
