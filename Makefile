@@ -29,7 +29,7 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load load-hour tools test-tools deny-tools clean
+.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load load-hour check-cuda tools test-tools deny-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,9 @@ load: build ## requests per second, latencies and memory under load (wrk; two mi
 
 load-hour: build ## an hour of searches, uploads and deletions: fails when memory grows (wrk, MINUTES=60)
 	@scripts/load --hour $(SIMILE)
+
+check-cuda: tools ## compile the feature cuda, NVIDIA's compiler from PyPI where there is none (minutes, 0.6 GB)
+	@scripts/check-cuda
 
 deny: deny-tools ## check licences, duplicates and sources of dependencies; known weaknesses where their list can be reached
 	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources

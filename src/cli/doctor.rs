@@ -1,5 +1,7 @@
 //! `simile doctor`: what this machine, the encoders and the data folder are like, and what to do about it.
 
+mod products;
+
 use serde::Serialize;
 
 use super::{CliError, Global, exit, output};
@@ -75,7 +77,11 @@ fn machine() -> Vec<Check> {
     } else {
         Check::good("faiss", "not usable: this processor has no AVX2; every search is an exact scan")
     };
-    vec![Check::good("processor", format!("{cores} cores, kernels {isa}{also}")), kernels(), faiss]
+    let mut checks = vec![Check::good("processor", format!("{cores} cores, kernels {isa}{also}")), kernels()];
+    checks.extend(products::checks(isa));
+    checks.push(Check::good("device", format!("encoders compute on {}", encoder::device_name())));
+    checks.push(faiss);
+    checks
 }
 
 /// Runs the scan once on the instruction set in use, beside its plain twin, and says which ran.

@@ -43,7 +43,7 @@ use clap::{Parser, Subcommand};
 
 pub use exit::CliError;
 
-use crate::config::{Config, LogFormat, Overrides, PrecisionSetting};
+use crate::config::{Config, DeviceSetting, LogFormat, Overrides, PrecisionSetting};
 use crate::encoder;
 
 /// Finds photos and answers by meaning, on your own machine.
@@ -88,6 +88,9 @@ pub struct Global {
     /// Numbers that encoders compute in; auto takes bf16 where it is fast and as good as f32 [env: SIMILE_PRECISION]
     #[arg(long, global = true, value_name = "auto|f32|bf16|int8")]
     precision: Option<PrecisionSetting>,
+    /// Where encoders compute; auto takes a CUDA card where simile was built for it and one is there [env: SIMILE_DEVICE]
+    #[arg(long, global = true, value_name = "auto|cpu|cuda")]
+    device: Option<DeviceSetting>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,6 +138,7 @@ impl Global {
             threads: None,
             log_format: self.log_format,
             precision: self.precision,
+            device: self.device,
         }
     }
 
@@ -144,6 +148,7 @@ impl Global {
             isa.force();
         }
         encoder::use_threads(config.threads);
+        encoder::use_device(config.compute.device)?;
         if let Some(threads) = config.threads {
             // Fails only where the threads are there already, from an earlier call with the same number.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, LogFormat, PrecisionSetting, Vars, absolute, path};
+use super::{ConfigError, DeviceSetting, LogFormat, PrecisionSetting, Vars, absolute, path};
 
 /// Every setting with its default, commented: what `simile config` prints.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -19,6 +19,7 @@ pub(super) struct File {
     pub models: Option<Vec<PathBuf>>,
     pub threads: Option<NonZeroU64>,
     pub precision: Option<PrecisionSetting>,
+    pub device: Option<DeviceSetting>,
     pub isa: Option<String>,
     pub log: Log,
     pub serve: Serve,

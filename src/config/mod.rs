@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::types::{Coded, Fault};
 
-pub use compute::{Compute, PrecisionSetting};
+pub use compute::{Compute, DeviceSetting, PrecisionSetting};
 pub use file::DEFAULTS;
 use file::File;
 pub use hub::{HubSettings, Patience};
@@ -60,6 +60,7 @@ pub struct Overrides {
     pub threads: Option<usize>,
     pub log_format: Option<LogFormat>,
     pub precision: Option<PrecisionSetting>,
+    pub device: Option<DeviceSetting>,
 }
 
 /// Everything that can be set, after merging.
@@ -120,7 +121,7 @@ impl Config {
                 Some(threads) => Some(threads),
                 None => number(var, "SIMILE_THREADS", file.threads)?.map(|n| n as usize),
             },
-            compute: Compute::from_vars(var, &file, flags.precision)?,
+            compute: Compute::from_vars(var, &file, flags.precision, flags.device)?,
             hub: HubSettings::from_vars(var, file.hub, home.as_deref()),
         })
     }

@@ -38,6 +38,7 @@ use crate::types::Vector;
 
 pub use card::{Card, CardPreprocess, Family, Parity, Pins, Prefixes, SourceCard};
 pub use catalog::{Catalog, Entry, Origin, Places, State, Understood, Verification};
+pub use device::{DeviceError, device_name, use_device};
 pub use digest::{Digests, FileState};
 pub use error::EncoderError;
 pub use loaded::Encoder;

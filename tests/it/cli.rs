@@ -365,3 +365,27 @@ fn a_reader_that_goes_away_is_no_fault() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && !said.contains("panicked"), "{said}");
 }
+
+#[test]
+fn a_card_that_is_not_there_is_told_before_anything_begins() {
+    let home = Home::new();
+    // With a card, the choice is good.
+    if !(cfg!(feature = "cuda") && std::path::Path::new("/dev/nvidiactl").exists()) {
+        let ran = home.run(["models", "list", "--device", "cuda", "--json"]);
+        let wanted = if cfg!(feature = "cuda") { "device.no_card" } else { "device.not_built" };
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (6, &json!(wanted)), "{ran:?}");
+        assert!(ran.err.contains("--device cpu"), "{ran:?}");
+    }
+    home.run(["models", "list", "--device", "cpu"]).ok();
+    assert_eq!(home.run(["models", "list", "--device", "tpu"]).code, 2);
+
+    let doctor = home.run(["doctor", "--json"]);
+    for said in
+        ["encoders compute on cpu", "f32 products ran on ", "bf16 products ran on ", "int8 products ran on "]
+    {
+        assert!(doctor.out.contains(said), "{doctor:?}");
+    }
+    let mut forced = home.command();
+    let scalar = forced.env("SIMILE_ISA", "scalar").args(["doctor", "--json"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&scalar.stdout).contains("int8 products ran on scalar"));
+}
