@@ -110,10 +110,11 @@ pub fn matmul<N: Number, D: Scale<N::Sum>, O: Element>(
     output: RowsMut<'_, O>,
     finish: &Finish<'_, D, O>,
 ) {
-    product(isa, pool, weights, input, output, finish, false);
+    let tiles = split::Even::new(input.rows, input.stride, output.stride);
+    product(isa, pool, weights, input, output, finish, &tiles, false);
 }
 
-/// [`matmul`] whose result is added to what the output holds.
+/// [`matmul`] of the chosen rows, whose results are added to what the output holds.
 ///
 /// # Panics
 /// As there.
@@ -124,10 +125,25 @@ pub(crate) fn add<N: Number, D: Scale<N::Sum>, O: Element>(
     input: Rows<'_, N::Input>,
     output: RowsMut<'_, O>,
     finish: &Finish<'_, D, O>,
+    chosen: impl Fn(usize) -> bool,
 ) {
-    product(isa, pool, weights, input, output, finish, true);
+    let mut tiles: Vec<split::Tile> = Vec::new();
+    for row in (0..input.rows).filter(|&row| chosen(row)) {
+        match tiles.last_mut().filter(|t| t.row + t.rows == row && t.rows < kernel::MOST_ROWS) {
+            Some(tile) => tile.rows += 1,
+            None => {
+                let (input, output) = (row * input.stride, row * output.stride);
+                tiles.push(split::Tile { input, output, row, rows: 1 });
+            }
+        }
+    }
+    if !tiles.is_empty() {
+        product(isa, pool, weights, input, output, finish, &tiles, true);
+    }
 }
 
+/// `tiles` are of rows of the input and the output.
+#[allow(clippy::too_many_arguments)] // what a product is made of
 fn product<N: Number, D: Scale<N::Sum>, O: Element>(
     isa: Isa,
     pool: &Pool,
@@ -135,6 +151,7 @@ fn product<N: Number, D: Scale<N::Sum>, O: Element>(
     input: Rows<'_, N::Input>,
     output: RowsMut<'_, O>,
     finish: &Finish<'_, D, O>,
+    tiles: &impl split::Tiles,
     add: bool,
 ) {
     let rows = input.rows;
@@ -151,7 +168,6 @@ fn product<N: Number, D: Scale<N::Sum>, O: Element>(
     assert!(covers(input.data.len(), input.stride, reads), "every row of the input is there");
     assert!(covers(output.data.len(), output.stride, columns), "every row of the output is there");
     finish.check(rows, columns, output.stride);
-    let tiles = split::Even::new(rows, input.stride, output.stride);
     let out = Shared(output.data.as_mut_ptr());
     let mut sink = finish.writer(out, output.stride, columns);
     if add {
@@ -160,5 +176,5 @@ fn product<N: Number, D: Scale<N::Sum>, O: Element>(
     let a = Shared(input.data.as_ptr().cast_mut().cast::<u8>());
     // SAFETY: all rows of the input and the output are within their slices, as asserted, and so are bias, residual and
     // scales (`check`); every task writes tiles of its own.
-    unsafe { split::multiply(isa, pool, weights, a, input.stride, &[0], &tiles, &sink) }
+    unsafe { split::multiply(isa, pool, weights, a, input.stride, &[0], tiles, &sink) }
 }

@@ -2,7 +2,7 @@
 
 use crate::Isa;
 use crate::number::{Bf16, Element};
-use crate::simd::{LANES, Simd, Task};
+use crate::simd::{LANES, Simd, Task, load_chunk};
 
 /// What a whole number 0 is stored as.
 pub const ZERO: u8 = 128;
@@ -44,43 +44,81 @@ pub(crate) fn quantise_low<T: Element>(isa: Isa, x: &[T], to: &mut [u8]) -> f32 
     scale
 }
 
-/// What `quantise` left of a row, which is at most half a step → whole numbers of their own; gives their scale.
+/// Largest number of a row, over the root of the mean square, from which on [`quantise_twice`] keeps the rest.
+const OUTLIER: f32 = 10.0;
+
+/// A row → whole numbers as [`quantise`] makes them. Where one number is so large that little is left of the others
+/// (ends of texts, mostly), also what those leave, at most half a step each, as whole numbers `r + 128` of their own.
+/// Gives both scales, the second 0 where nothing was written to `rest`.
 ///
 /// # Panics
-/// If a row is shorter than `x`.
-pub(crate) fn quantise_rest(isa: Isa, x: &[f32], (whole, scale): (&[u8], f32), to: &mut [u8]) -> f32 {
-    assert!(to.len() >= x.len() && whole.len() >= x.len(), "room for the row");
-    isa.run(Rest { x, whole: &whole[..x.len()], scale, to: &mut to[..x.len()] });
-    scale / 254.0
+/// If `to` or `rest` is shorter than `x`.
+pub(crate) fn quantise_twice(isa: Isa, x: &[f32], to: &mut [u8], rest: &mut [u8]) -> (f32, f32) {
+    assert!(to.len() >= x.len() && rest.len() >= x.len(), "room for the row");
+    let (most, squares) = isa.run(Spread(x));
+    if most * most * (x.len() as f32) < OUTLIER * OUTLIER * squares {
+        return (quantise(isa, x, to), 0.0);
+    }
+    let scale = most.max(1e-30) / 127.0;
+    isa.run(Twice { x, scale, to: &mut to[..x.len()], rest: &mut rest[..x.len()] });
+    (scale, scale / 254.0)
 }
 
-struct Rest<'a> {
+/// (max |x|, Σ x²)
+struct Spread<'a>(&'a [f32]);
+
+impl Task for Spread<'_> {
+    type Output = (f32, f32);
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> (f32, f32) {
+        // SAFETY: the instruction set is the caller's; chunks are read within their lengths.
+        unsafe {
+            let (mut most, mut squares) = ([S::splat(0.0); 4], [S::splat(0.0); 4]);
+            let (quads, rest) = self.0.as_chunks::<{ 4 * LANES }>();
+            for x in quads {
+                for i in 0..4 {
+                    let x = S::load(x.as_ptr().add(i * LANES));
+                    (most[i], squares[i]) = (S::max(S::abs(x), most[i]), S::fma(x, x, squares[i]));
+                }
+            }
+            for x in rest.chunks(LANES) {
+                let x = load_chunk::<S>(x, 0.0);
+                (most[0], squares[0]) = (S::max(S::abs(x), most[0]), S::fma(x, x, squares[0]));
+            }
+            let most = S::max(S::max(most[0], most[1]), S::max(most[2], most[3]));
+            let squares = S::add(S::add(squares[0], squares[1]), S::add(squares[2], squares[3]));
+            (S::largest(most), S::sum(squares))
+        }
+    }
+}
+
+struct Twice<'a> {
     x: &'a [f32],
-    whole: &'a [u8],
     scale: f32,
     to: &'a mut [u8],
+    rest: &'a mut [u8],
 }
 
-impl Task for Rest<'_> {
+impl Task for Twice<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        let Self { x, scale, to, rest } = self;
         // SAFETY: the instruction set is the caller's; chunks are read and written within their lengths, which are one.
         unsafe {
-            let (zero, finer) = (S::splat(-f32::from(ZERO)), S::splat(254.0 / self.scale));
-            let (less, shift) = (S::splat(-self.scale), S::splat(f32::from(ZERO)));
-            let of = |at: usize| (self.x.as_ptr().add(at), self.whole.as_ptr().add(at));
-            let whole = self.x.len() - self.x.len() % LANES;
-            for at in (0..whole).step_by(LANES) {
-                let (x, q) = of(at);
-                let rest = S::fma(S::add(u8::load::<S>(q), zero), less, S::load(x));
-                u8::store::<S>(self.to.as_mut_ptr().add(at), S::fma(rest, finer, shift));
-            }
-            let n = self.x.len() - whole;
-            if n > 0 {
-                let (x, q) = of(whole);
-                let rest = S::fma(S::add(u8::load_part::<S>(q, n), zero), less, S::load_part(x, n, 0.0));
-                u8::store_part::<S>(self.to.as_mut_ptr().add(whole), S::fma(rest, finer, shift), n);
+            let (steps, finer) = (S::splat(1.0 / scale), S::splat(254.0 / scale));
+            let (less, zero) = (S::splat(-scale), S::splat(f32::from(ZERO)));
+            for ((x, to), rest) in x.chunks(LANES).zip(to.chunks_mut(LANES)).zip(rest.chunks_mut(LANES)) {
+                let v = load_chunk::<S>(x, 0.0);
+                let q = S::round(S::fma(v, steps, zero));
+                let left = S::fma(S::fma(S::sub(q, zero), less, v), finer, zero);
+                if x.len() == LANES {
+                    u8::store::<S>(to.as_mut_ptr(), q);
+                    u8::store::<S>(rest.as_mut_ptr(), left);
+                } else {
+                    u8::store_part::<S>(to.as_mut_ptr(), q, x.len());
+                    u8::store_part::<S>(rest.as_mut_ptr(), left, x.len());
+                }
             }
         }
     }
@@ -194,13 +232,22 @@ mod tests {
                 }
                 assert_eq!(whole[n], 7, "{isa} {n}");
 
-                let mut rest = vec![7; n + 1];
-                let finer = quantise_rest(isa, &x, (&whole, scale), &mut rest);
-                for ((x, q), r) in x.iter().zip(&whole).zip(&rest) {
-                    let back = (f32::from(*q) - 128.0) * scale + (f32::from(*r) - 128.0) * finer;
-                    assert!((back - x).abs() <= finer * 0.6, "{isa} {n}: {q} and {r} are {back} for {x}");
+                let (mut again, mut rest) = (vec![7; n + 1], vec![7; n + 1]);
+                let even = quantise_twice(isa, &x, &mut again, &mut rest);
+                if n > 0 {
+                    assert_eq!((even, &again, &rest), ((scale, 0.0), &whole, &vec![7; n + 1]), "{isa} {n}");
                 }
-                assert_eq!(rest[n], 7, "{isa} {n}");
+                let mut x = x;
+                if n > 200 {
+                    x[n / 2] = -80.0;
+                    let (scale, finer) = quantise_twice(isa, &x, &mut again, &mut rest);
+                    for ((x, q), r) in x.iter().zip(&again).zip(&rest) {
+                        let back = (f32::from(*q) - 128.0) * scale + (f32::from(*r) - 128.0) * finer;
+                        assert!((back - x).abs() <= finer * 0.6, "{isa} {n}: {q} and {r} are {back} for {x}");
+                    }
+                    assert_eq!((again[n], rest[n]), (7, 7), "{isa} {n}");
+                    x[n / 2] = 0.0;
+                }
 
                 let x: Vec<f32> = x.iter().map(|x| x.max(-0.2)).collect();
                 let mut low = vec![7; n + 1];

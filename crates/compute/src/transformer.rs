@@ -29,7 +29,7 @@ pub enum Arithmetic {
     /// Weights and what goes into products rounded to bf16; sums, norms and residuals in f32.
     Bf16,
     /// Weights as whole numbers with a scale per output, inputs with a scale per token, those of attention's values with
-    /// twice the digits; attention as in bf16. The same to the bit for any threads and any texts beside.
+    /// twice the digits where a token needs them; attention as in bf16. The same to the bit for any threads and any texts beside.
     Int8,
 }
 

@@ -66,7 +66,7 @@ impl<N: Numbers> Layer<N> {
 }
 
 impl<N: Numbers> Layer<N> {
-    /// Adds `x wᵀ` to the outputs from the panel on that `column` is of.
+    /// Adds `x wᵀ` to the outputs from the panel on that `column` is of, in rows whose scale is not 0.
     pub fn add<O: Element>(
         &self,
         (isa, pool, arena): (Isa, &Pool, &Arena),
@@ -79,14 +79,8 @@ impl<N: Numbers> Layer<N> {
         let (less, scales) = (&self.less[part(self.less.len())], &self.scales[part(self.scales.len())]);
         let scale = N::scale(less, scales, x.scales);
         let finish = Finish { scale, bias: None, residual: None, residual_scale: 1.0, act: Act::None };
-        add(
-            isa,
-            pool,
-            weights,
-            x.rows,
-            RowsMut::new(&mut out.data[columns..], out.rows, out.stride),
-            &finish,
-        );
+        let out = RowsMut::new(&mut out.data[columns..], out.rows, out.stride);
+        add(isa, pool, weights, x.rows, out, &finish, |row| x.scales[row] != 0.0);
     }
 }
 

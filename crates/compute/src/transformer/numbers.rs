@@ -3,7 +3,7 @@
 use crate::Isa;
 use crate::matrix::{PerRow, Plain, Scale};
 use crate::number::{B16, Bf16, Element, F32, Number, U8S8};
-use crate::quantise::{LOW_ZERO, ZERO, quantise, quantise_low, quantise_rest, round};
+use crate::quantise::{LOW_ZERO, ZERO, quantise, quantise_low, quantise_twice, round};
 
 /// A number type of products with all that a transformer needs around them.
 pub(super) trait Numbers: Number {
@@ -14,9 +14,8 @@ pub(super) trait Numbers: Number {
     /// Largest whole number of a weight; `None`: weights are not scaled.
     const WEIGHT_RANGE: Option<f32>;
 
-    /// What rounding leaves of a row of the stream is multiplied by the values' weights in a second product: values
-    /// suffer most from whole numbers (short texts through MiniLM: cosine 0.976 without, 0.991 with), and are a twelfth
-    /// of the work.
+    /// What rounding leaves of a row of the stream is multiplied by the values' weights in a second product, for rows of
+    /// which it leaves much: values suffer most from whole numbers.
     const REST: bool = false;
     /// What a 0 inside the feed-forward block is stored as.
     const INNER_ZERO: u8 = ZERO;
@@ -27,9 +26,14 @@ pub(super) trait Numbers: Number {
 
     /// A row of the stream → a product's input; gives its scale.
     fn of_stream(isa: Isa, row: &[f32], to: &mut [Self::Input]) -> f32;
-    /// What `to` left of a row of the stream → a product's input; gives its scale.
-    fn rest(_: Isa, _row: &[f32], _to: (&[Self::Input], f32), _rest: &mut [Self::Input]) -> f32 {
-        1.0
+    /// As `of_stream`, and what that left, where it counts; gives both scales, the second 0 where it does not.
+    fn of_stream_twice(
+        isa: Isa,
+        row: &[f32],
+        to: &mut [Self::Input],
+        _rest: &mut [Self::Input],
+    ) -> (f32, f32) {
+        (Self::of_stream(isa, row, to), 0.0)
     }
     /// What attention gives → a product's input; gives its scale.
     fn of_context(isa: Isa, row: &[Self::Middle], to: &mut [Self::Input]) -> f32;
@@ -111,8 +115,8 @@ impl Numbers for U8S8 {
     fn of_stream(isa: Isa, row: &[f32], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)
     }
-    fn rest(isa: Isa, row: &[f32], to: (&[u8], f32), rest: &mut [u8]) -> f32 {
-        quantise_rest(isa, row, to, rest)
+    fn of_stream_twice(isa: Isa, row: &[f32], to: &mut [u8], rest: &mut [u8]) -> (f32, f32) {
+        quantise_twice(isa, row, to, rest)
     }
     fn of_context(isa: Isa, row: &[Bf16], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)

@@ -96,7 +96,7 @@ pub(super) struct Scratch<N: Numbers> {
     y: Plane<f32>,
     /// Rows of the stream, or of `ctx`, made ready for a product.
     ready: Plane<N::Input>,
-    /// What rounding left of `ready`, where that is multiplied too.
+    /// What rounding left of `ready`, where that is multiplied too; its scale is 0 for rows where it is not.
     rest: Plane<N::Input>,
     rest_scales: Plane<f32>,
     /// One is read, by all, while the next layer's is written.
@@ -422,12 +422,15 @@ impl<N: Numbers> Pass<'_, N> {
                 if let Some(norm) = norm {
                     norm.row(self.isa, row);
                 }
-                if !N::STREAM_IS_INPUT {
-                    *at.scales.start.at(i) = N::of_stream(self.isa, row, at.ready.row_mut(i, width));
+                if N::STREAM_IS_INPUT {
+                    return;
                 }
+                let (ready, scale) = (at.ready.row_mut(i, width), at.scales.start.at(i));
                 if N::REST && rest {
-                    let whole = (&*at.ready.row_mut(i, width), *at.scales.start.at(i));
-                    *at.rest_scales.start.at(i) = N::rest(self.isa, row, whole, at.rest.row_mut(i, width));
+                    let rest = at.rest.row_mut(i, width);
+                    (*scale, *at.rest_scales.start.at(i)) = N::of_stream_twice(self.isa, row, ready, rest);
+                } else {
+                    *scale = N::of_stream(self.isa, row, ready);
                 }
             }
         });
