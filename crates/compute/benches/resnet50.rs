@@ -1,8 +1,8 @@
 //! ResNet50 with seeded weights: `cargo bench -p simile-compute --bench resnet50 -- [threads] [batch] [rounds]`.
-//! Number types take turns; minimum and median in ms.
+//! Number types take turns; minimum and median in ms. With `profile`, instead, the least time of every step.
 
 use std::convert::Infallible;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use simile_compute::convnet::{Builder, Layer, MapNumber, Net, Normalise};
 use simile_compute::number::{B16, F32, U8S8};
@@ -44,6 +44,10 @@ fn net<N: MapNumber>(ranges: &[f32]) -> Net<N> {
     resnet50().finish::<N, _>(NORMALISE, ranges, load).unwrap_or_else(|e| match e {})
 }
 
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 fn main() {
     // cargo itself adds --bench.
     let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
@@ -58,6 +62,18 @@ fn main() {
     single.ranges(isa, &pool, &photo, &mut ranges);
     let (brain, byte) = (net::<B16>(&[]), net::<U8S8>(&ranges));
     let want = single.run(isa, &pool, &[&photo]).remove(0);
+    if std::env::args().any(|a| a == "profile") {
+        let profiles = [
+            single.profile(isa, &pool, &photo, 15),
+            brain.profile(isa, &pool, &photo, 15),
+            byte.profile(isa, &pool, &photo, 15),
+        ];
+        for (name, steps) in ["f32", "bf16", "int8"].into_iter().zip(profiles) {
+            println!("{name} on {isa}, {threads} threads: {:.2} ms", ms(steps.iter().map(|s| s.1).sum()));
+            steps.iter().for_each(|(step, time)| println!("{:8.3} {step}", ms(*time)));
+        }
+        return;
+    }
     type Run<'a> = (&'a str, Box<dyn Fn() -> Vec<Vec<f32>> + 'a>);
     let runs: [Run<'_>; 3] = [
         ("f32", Box::new(|| single.run(isa, &pool, &photos))),

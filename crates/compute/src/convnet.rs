@@ -5,15 +5,22 @@
 //! kernel row, whose kernel · channels inputs lie side by side. Maps that a 3×3 reads have a border of zeros that
 //! nobody writes, so no kernel tests bounds. 3×3 with stride 1 goes by Winograd where that wins.
 
+mod compile;
 mod conv;
 mod kept;
+mod layout;
 mod map;
 mod max_pool;
 mod mean;
+mod net;
+mod numbers;
 mod plan;
 mod quantise;
+mod step;
 #[cfg(test)]
 mod tests;
 mod winograd;
 
-pub use plan::{Builder, Layer, MapId, MapNumber, Net, Normalise};
+pub use net::Net;
+pub use numbers::MapNumber;
+pub use plan::{Builder, Layer, MapId, Normalise};

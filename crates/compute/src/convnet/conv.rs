@@ -35,6 +35,11 @@ impl Geometry {
         Self { taps, tiles, stride: stride * from.pixel }
     }
 
+    /// Reads every tap `times` times, with weights of its own each time.
+    pub fn repeat(&mut self, times: usize) {
+        self.taps = self.taps.iter().flat_map(|&tap| std::iter::repeat_n(tap, times)).collect();
+    }
+
     /// Bytes of the input up to the end of what is read, with `steps` steps of 4 bytes a tap.
     pub fn reads(&self, steps: usize, size: usize) -> usize {
         let last = |t: &Tile| (t.input + (t.rows - 1) * self.stride) * size;

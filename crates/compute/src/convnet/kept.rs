@@ -1,6 +1,10 @@
 //! A network in pieces, and whole again: every number beside the panels, in the order in which it was packed.
 
-use super::plan::{Builder, ConvPanels, ConvWeights, MapNumber, Net, Node, Normalise, Work};
+use super::compile::parts;
+use super::net::Net;
+use super::numbers::MapNumber;
+use super::plan::{Builder, Node, Normalise};
+use super::step::{ConvPanels, ConvWeights, Work};
 use super::winograd::Winograd;
 use crate::kept::{Kept, Pieces, Reader, Writer};
 use crate::matrix::Arena;
@@ -45,17 +49,21 @@ impl Builder {
         arena: &mut Arena,
         from: &mut Reader<'_>,
     ) -> Option<ConvWeights<N>> {
-        let Node::Conv { layer, .. } = *node else { return None };
+        let Node::Conv { layer, from: map, .. } = *node else { return None };
         let bias = from.floats(layer.to)?;
         Some(match self.winograd::<N>(node) {
-            Some(side) => ConvWeights {
-                panels: ConvPanels::Winograd(Winograd::place(arena, side, (layer.from, layer.to))?),
+            Some(form) => ConvWeights {
+                panels: ConvPanels::Winograd(Winograd::place(arena, form, (layer.from, layer.to))?),
                 bias,
                 scale: Vec::new(),
                 residual_scale: 1.0,
             },
             None => ConvWeights {
-                panels: ConvPanels::Direct(arena.place(layer.to, layer.kernel, layer.kernel * layer.from)?),
+                panels: ConvPanels::Direct(arena.place(
+                    layer.to,
+                    layer.kernel * parts::<N>(map),
+                    layer.kernel * layer.from,
+                )?),
                 bias,
                 scale: from.floats(if N::QUANTISED { layer.to } else { 0 })?,
                 residual_scale: from.floats(1)?[0],
@@ -101,6 +109,6 @@ mod tests {
     #[test]
     fn a_network_comes_back_to_the_bit_and_is_laid_out_as_its_number_says() {
         let sums = [comes_back::<F32>(), comes_back::<B16>(), comes_back::<U8S8>()];
-        assert_eq!((PACKING, sums), (2, [17060455114401013744, 11192288052968140558, 3209724746362622432]));
+        assert_eq!((PACKING, sums), (3, [12033974274238352734, 7921752217891887852, 3209724746362622432]));
     }
 }

@@ -1,7 +1,8 @@
 //! Weights and biases as a layer multiplies them: as they are, or as whole numbers with everything else in one
 //! multiply-add per output.
 
-use super::plan::{Layer, MapNumber, Normalise};
+use super::numbers::MapNumber;
+use super::plan::{Layer, Normalise};
 
 /// What a stored number of a map means: `(stored - zero) · scale`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +34,7 @@ pub(super) struct Folded {
     pub residual_scale: f32,
 }
 
-/// `pixels`: the layer reads bytes of a photo, whose normalisation goes into weights and bias (int8 only).
+/// `pixels`: the layer reads bytes of a photo, whose normalisation goes into weights and bias.
 /// `ranges`: of the input, the output, and what is added.
 pub(super) fn fold<N: MapNumber>(
     layer: &Layer,
@@ -42,18 +43,20 @@ pub(super) fn fold<N: MapNumber>(
     pixels: Option<&Normalise>,
     [from, to, add]: [Range; 3],
 ) -> Folded {
-    if !N::QUANTISED {
-        return Folded { weight, bias, scale: Vec::new(), residual_scale: 1.0 };
-    }
     let place = layer.kernel * layer.kernel;
-    let mut scale = Vec::with_capacity(bias.len());
-    for (row, bias) in weight.chunks_exact_mut(layer.from * place).zip(&mut bias) {
-        if let Some(n) = pixels {
+    if let Some(n) = pixels.filter(|_| N::BYTES) {
+        for (row, bias) in weight.chunks_exact_mut(layer.from * place).zip(&mut bias) {
             for (c, w) in row.chunks_exact_mut(place).enumerate() {
                 w.iter_mut().for_each(|w| *w /= 255.0 * n.std[c]);
                 *bias -= w.iter().sum::<f32>() * 255.0 * n.mean[c];
             }
         }
+    }
+    if !N::QUANTISED {
+        return Folded { weight, bias, scale: Vec::new(), residual_scale: 1.0 };
+    }
+    let mut scale = Vec::with_capacity(bias.len());
+    for (row, bias) in weight.chunks_exact_mut(layer.from * place).zip(&mut bias) {
         let step = row.iter().fold(1e-20f32, |m, w| m.max(w.abs())) / 127.0;
         row.iter_mut().for_each(|w| *w = (*w / step).round());
         let column = from.scale * step / to.scale;

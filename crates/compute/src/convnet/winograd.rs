@@ -3,329 +3,282 @@
 //! Tiles of the input are transformed (T = M + 2 on a side), T·T plain products of all tiles follow, and sums are
 //! transformed back. F(4×4) has larger intermediate numbers: f32 keeps about 1e-6 of the largest, bf16 is not enough.
 
+mod transform;
+
+use std::sync::atomic::{AtomicU64, Ordering::*};
+
 use super::map::Map;
 use crate::buffer::Shared;
-use crate::matrix::split::{self, Even};
-use crate::matrix::{Act, Arena, PANEL, Packed, Plain, Weights, Writer};
-use crate::number::{Element, Number};
-use crate::simd::{LANES, Simd, Task};
+use crate::matrix::kernel::{Call, MOST_ROWS};
+use crate::matrix::{Arena, PANEL, Packed, Sums};
+use crate::number::{B16, Element, F32, Number};
 use crate::{Isa, Pool};
+use transform::{Back, Into};
 
-/// Tiles that a task takes through all three parts: inputs and sums stay in the L2 cache.
-const STRIP: usize = 28;
+/// Tiles at most that a task takes through all three parts: inputs and sums stay in the L2 cache.
+const STRIP: usize = 2 * MOST_ROWS;
+/// Numbers of a block of sums, which the kernel writes.
+const BLOCK: usize = MOST_ROWS * PANEL;
+
+/// How a layer goes by Winograd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// M, 2 or 4.
+    pub side: usize,
+    pub rooms: Rooms,
+}
+
+/// What transformed inputs and weights are kept in, whatever the maps are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rooms {
+    Single,
+    Brain,
+}
+
+impl Form {
+    fn places(self) -> usize {
+        (self.side + 2) * (self.side + 2)
+    }
+
+    /// Bytes that a layer's weights take.
+    pub fn bytes(self, from: usize, to: usize) -> usize {
+        let place = match self.rooms {
+            Rooms::Single => Packed::<F32>::bytes(to, 1, from),
+            Rooms::Brain => Packed::<B16>::bytes(to, 1, from),
+        };
+        self.places() * place
+    }
+}
 
 /// A layer's transformed weights.
 #[derive(Debug)]
-pub(crate) struct Winograd<N> {
-    places: Vec<Packed<N>>,
-    /// M
-    side: usize,
+pub(crate) struct Winograd {
+    form: Form,
+    places: Places,
 }
 
-/// A layer's maps and the room for what is transformed.
+#[derive(Debug)]
+enum Places {
+    Single(Vec<Packed<F32>>),
+    Brain(Vec<Packed<B16>>),
+}
+
+/// A layer's maps and the room for what is transformed, as large as [`Winograd::rooms`] says.
 #[derive(Clone, Copy)]
-pub(crate) struct Job<'a, N: Number> {
-    pub from: (Shared<N::Input>, &'a Map),
-    pub to: (Shared<N::Input>, &'a Map),
+pub(crate) struct Job<'a, E> {
+    pub from: (Shared<E>, &'a Map),
+    pub to: (Shared<E>, &'a Map),
     pub bias: &'a [f32],
     pub relu: bool,
-    /// At least [`inputs`] and [`sums`].
-    pub inputs: Shared<N::Input>,
+    pub inputs: Shared<u8>,
     pub sums: Shared<f32>,
 }
 
-/// Bytes that a layer's weights take.
-pub(crate) fn bytes<N: Number>(side: usize, from: usize, to: usize) -> usize {
-    (side + 2) * (side + 2) * Packed::<N>::bytes(to, 1, from)
+impl Winograd {
+    /// `weight(to, ky, kx, from)`
+    pub fn pack(
+        arena: &mut Arena,
+        form: Form,
+        (from, to): (usize, usize),
+        weight: impl Fn(usize, usize, usize, usize) -> f32,
+    ) -> Self {
+        let all = transform::weights(form.side, (from, to), weight);
+        let place = |i: usize| &all[i * from * to..][..from * to];
+        let of = |i: usize| move |n: usize, k: usize| place(i)[n * from + k];
+        let places = 0..form.places();
+        let places = match form.rooms {
+            Rooms::Single => Places::Single(places.map(|i| arena.pack(to, 1, from, of(i))).collect()),
+            Rooms::Brain => Places::Brain(places.map(|i| arena.pack(to, 1, from, of(i))).collect()),
+        };
+        Self { form, places }
+    }
+
+    /// Where they lie in a kept arena; `None` beyond its end.
+    pub fn place(arena: &mut Arena, form: Form, (from, to): (usize, usize)) -> Option<Self> {
+        let mut places = 0..form.places();
+        let places = match form.rooms {
+            Rooms::Single => {
+                Places::Single(places.by_ref().map(|_| arena.place(to, 1, from)).collect::<Option<_>>()?)
+            }
+            Rooms::Brain => Places::Brain(places.map(|_| arena.place(to, 1, from)).collect::<Option<_>>()?),
+        };
+        Some(Self { form, places })
+    }
+
+    /// Bytes of transformed inputs and numbers of sums between two maps.
+    pub fn rooms(&self, from: &Map, to: &Map) -> (usize, usize) {
+        let side = self.form.side;
+        let blocks = tiles(side, to).div_ceil(MOST_ROWS);
+        let all = self.form.places() * blocks;
+        (all * MOST_ROWS * from.channels * size_of::<f32>(), all * to.channels.div_ceil(PANEL) * BLOCK)
+    }
+
+    /// # Safety
+    /// Maps and rooms must lie behind their pointers, the input with a border of 1 and a tail up to whole tiles, and
+    /// nobody else may use them meanwhile.
+    pub unsafe fn run<E: Element>(&self, isa: Isa, pool: &Pool, arena: &Arena, job: Job<'_, E>) {
+        // SAFETY: the caller's.
+        unsafe {
+            match (&self.places, self.form.side) {
+                (Places::Single(places), 4) => run::<E, F32, 6, 4>(isa, pool, arena, places, job),
+                (Places::Single(places), _) => run::<E, F32, 4, 2>(isa, pool, arena, places, job),
+                (Places::Brain(places), 4) => run::<E, B16, 6, 4>(isa, pool, arena, places, job),
+                (Places::Brain(places), _) => run::<E, B16, 4, 2>(isa, pool, arena, places, job),
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Winograd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "winograd {} {:?}", self.form.side, self.form.rooms)
+    }
 }
 
 fn tiles(side: usize, to: &Map) -> usize {
     to.height.div_ceil(side) * to.width.div_ceil(side)
 }
 
-/// Elements of a layer's transformed inputs.
-pub(crate) fn inputs(side: usize, from: &Map, to: &Map) -> usize {
-    (side + 2) * (side + 2) * tiles(side, to) * from.channels
+/// Tiles that go through all three parts in one room.
+#[derive(Clone, Copy)]
+struct Strip {
+    first: usize,
+    count: usize,
 }
 
-/// Elements of a layer's sums.
-pub(crate) fn sums(side: usize, to: &Map) -> usize {
-    (side + 2) * (side + 2) * tiles(side, to) * to.channels
-}
-
-impl<N: Number> Winograd<N> {
-    /// Where they lie in a kept arena; `None` beyond its end.
-    pub fn place(arena: &mut Arena, side: usize, (from, to): (usize, usize)) -> Option<Self> {
-        let places = (0..(side + 2) * (side + 2)).map(|_| arena.place::<N>(to, 1, from));
-        Some(Self { places: places.collect::<Option<_>>()?, side })
+impl Strip {
+    fn blocks(self) -> usize {
+        self.count.div_ceil(MOST_ROWS)
     }
 
-    /// M
-    pub fn side(&self) -> usize {
-        self.side
-    }
-}
-
-impl<N: Number<Sum = f32>> Winograd<N> {
-    /// `weight(to, ky, kx, from)`; `side` is 2 or 4.
-    pub fn pack(
-        arena: &mut Arena,
-        side: usize,
-        (from, to): (usize, usize),
-        weight: impl Fn(usize, usize, usize, usize) -> f32,
-    ) -> Self {
-        let places = side + 2;
-        let all = transform_weights(side, (from, to), weight);
-        let part = from * to;
-        let pack = |i: usize| {
-            let place = &all[i * part..(i + 1) * part];
-            arena.pack::<N>(to, 1, from, |n, k| place[n * from + k])
-        };
-        Self { places: (0..places * places).map(pack).collect(), side }
+    /// Tiles of a block; the last may have fewer.
+    fn rows(self) -> usize {
+        self.count.div_ceil(self.blocks())
     }
 
-    /// # Safety
-    /// Maps and rooms must lie behind their pointers, the input with a border of 1 and a tail up to whole tiles, and
-    /// nobody else may use them meanwhile.
-    pub unsafe fn run(&self, isa: Isa, pool: &Pool, arena: &Arena, job: Job<'_, N>) {
-        // SAFETY: the caller's.
-        unsafe {
-            match self.side {
-                4 => self.run_by::<6, 4>(isa, pool, arena, job),
-                _ => self.run_by::<4, 2>(isa, pool, arena, job),
-            }
-        }
+    /// Numbers of a place's sums.
+    fn sums(self, channels: usize) -> usize {
+        channels.div_ceil(PANEL) * self.blocks() * BLOCK
     }
 
-    unsafe fn run_by<const T: usize, const M: usize>(
-        &self,
-        isa: Isa,
-        pool: &Pool,
-        arena: &Arena,
-        job: Job<'_, N>,
-    ) {
-        let (count, panels) = (tiles(M, job.to.1), job.to.1.channels.div_ceil(PANEL));
-        let weights = |place: usize| arena.weights(&self.places[place]);
-        // SAFETY: the caller's; every part below has tiles, or places and panels, of its own.
-        let into = |tiles: (usize, usize)| isa.run(Into::<N, T, M> { job, tiles });
-        let product = |place: usize, panel: usize, tiles: (usize, usize)| {
-            // SAFETY: as above.
-            unsafe { multiply::<N>(isa, weights(place), &job, (place, count), panel, tiles) }
-        };
-        let back = |tiles: (usize, usize)| isa.run(Back::<N, T, M> { job, tiles });
-        let threads = pool.threads();
-        if count >= 12 * threads {
-            let strips = count.div_ceil(STRIP).next_multiple_of(threads);
-            pool.run(strips, |i| {
-                let strip = (i * count / strips, (i + 1) * count / strips);
-                into(strip);
-                for place in 0..T * T {
-                    (0..panels).for_each(|panel| product(place, panel, strip));
-                }
-                back(strip);
-            });
-        } else {
-            // Few tiles and many weights: each weight is read by one core.
-            pool.run(count, |i| into((i, i + 1)));
-            pool.run(T * T * panels, |i| product(i / panels, i % panels, (0, count)));
-            pool.run(count, |i| back((i, i + 1)));
-        }
+    /// Where a tile's sums of a panel begin, within a place.
+    fn sum(self, tile: usize, panel: usize) -> usize {
+        (panel * self.blocks() + tile / self.rows()) * BLOCK + tile % self.rows() * PANEL
     }
 }
 
-/// One place, one panel, tiles `from` to `to`.
-unsafe fn multiply<N: Number<Sum = f32>>(
+unsafe fn run<E: Element, R: Number<Sum = f32>, const T: usize, const M: usize>(
     isa: Isa,
-    weights: Weights<'_, N>,
-    job: &Job<'_, N>,
-    (place, all): (usize, usize),
-    panel: usize,
-    (first, end): (usize, usize),
+    pool: &Pool,
+    arena: &Arena,
+    places: &[Packed<R>],
+    job: Job<'_, E>,
 ) {
-    let (from, to) = (job.from.1.channels, job.to.1.channels);
-    // SAFETY: the place's part of both rooms, from the first tile on.
-    unsafe {
-        let a = Shared(job.inputs.at((place * all + first) * from).cast::<u8>());
-        let out = Shared(job.sums.at((place * all + first) * to));
-        let sink = Writer {
-            out,
-            stride: to,
-            columns: to,
-            scale: Plain,
-            bias: None,
-            residual: None,
-            residual_scale: 0.0,
-            act: Act::None,
-        };
-        split::panel(isa, weights, a, from, &Even::new(end - first, from, to), panel, &sink);
-    }
-}
-
-/// G g Gᵀ of every filter: `[place][to][from]`.
-fn transform_weights(
-    side: usize,
-    (from, to): (usize, usize),
-    weight: impl Fn(usize, usize, usize, usize) -> f32,
-) -> Vec<f32> {
-    let (a, b, d) = (1.0 / 6.0, 1.0 / 24.0, 1.0 / 12.0);
-    let four = [[0.25, 0.0, 0.0], [-a, -a, -a], [-a, a, -a], [b, d, a], [b, -d, a], [0.0, 0.0, 1.0]];
-    let two = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
-    let g: &[[f64; 3]] = if side == 4 { &four } else { &two };
-    let (t, part) = (g.len(), from * to);
-    let mut out = vec![0.0; t * t * part];
-    for n in 0..to {
-        for k in 0..from {
-            let w: [[f64; 3]; 3] =
-                std::array::from_fn(|y| std::array::from_fn(|x| f64::from(weight(n, y, x, k))));
-            let half: Vec<[f64; 3]> = (g.iter())
-                .map(|g| std::array::from_fn(|x| g[0] * w[0][x] + g[1] * w[1][x] + g[2] * w[2][x]))
-                .collect();
-            for (i, h) in half.iter().enumerate() {
-                for (j, g) in g.iter().enumerate() {
-                    out[(i * t + j) * part + n * from + k] = (h[0] * g[0] + h[1] * g[1] + h[2] * g[2]) as f32;
+    let (count, panels, threads) = (tiles(M, job.to.1), job.to.1.channels.div_ceil(PANEL), pool.threads());
+    let part = |strip: Strip, room: usize, most: usize| {
+        let most = Strip { first: 0, count: most };
+        let inputs = T * T * room * most.count * job.from.1.channels;
+        let sums = T * T * room * most.sums(job.to.1.channels);
+        // SAFETY: rooms lie within what `rooms` counts: all of them have no more blocks than all tiles.
+        let (inputs, sums) =
+            unsafe { (Shared(job.inputs.0.cast::<R::Input>().add(inputs)), Shared(job.sums.at(sums))) };
+        Part::<E, R, T, M> { isa, arena, places, job, strip, inputs, sums }
+    };
+    // SAFETY (of all below): the caller's; every part has tiles, or places and panels, of its own, and every strip a
+    // room.
+    if threads <= 64 && count.div_ceil(MOST_ROWS) >= 2 * threads {
+        let strips = count.div_ceil(STRIP).next_multiple_of(threads);
+        let (most, taken) = (count.div_ceil(strips), AtomicU64::new(0));
+        pool.run(strips, |i| {
+            let first = i * count / strips;
+            let strip = Strip { first, count: (i + 1) * count / strips - first };
+            let claim = Claim::new(&taken);
+            let part = part(strip, claim.0, most);
+            // SAFETY: as above.
+            unsafe {
+                part.lay_in((0, strip.count));
+                for place in 0..T * T {
+                    (0..panels).for_each(|panel| part.multiply(place, panel));
                 }
+                part.lay_out((0, strip.count));
             }
+        });
+    } else {
+        // Few tiles and many weights: each weight is read by one core.
+        let part = part(Strip { first: 0, count }, 0, count);
+        // SAFETY: as above.
+        unsafe {
+            pool.run(count, |i| part.lay_in((i, i + 1)));
+            pool.run(T * T * panels, |i| part.multiply(i / panels, i % panels));
+            pool.run(count, |i| part.lay_out((i, i + 1)));
         }
     }
-    out
 }
 
-/// Transforms tiles of the input.
-struct Into<'a, N: Number, const T: usize, const M: usize> {
-    job: Job<'a, N>,
-    tiles: (usize, usize),
-}
+/// One of 64 rooms, given back when dropped. There must be no more claims at a time.
+struct Claim<'a>(usize, &'a AtomicU64);
 
-impl<N: Number, const T: usize, const M: usize> Task for Into<'_, N, T, M> {
-    type Output = ();
-    #[allow(clippy::needless_range_loop)] // j is a column of d
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let ((from, f), (_, t)) = (self.job.from, self.job.to);
-        let (across, c) = (t.width.div_ceil(M), f.channels);
-        let part = across * t.height.div_ceil(M) * c;
-        for tile in self.tiles.0..self.tiles.1 {
-            for k in (0..c).step_by(LANES) {
-                // SAFETY: `Winograd::run`'s contract: the tile's T rows of T pixels lie within the map and its tail;
-                // channels are a multiple of 16.
-                unsafe {
-                    let p = from.at(f.at(tile / across * M, tile % across * M, 1) + k).cast_const();
-                    let mut d = [[S::splat(0.0); T]; T];
-                    for j in 0..T {
-                        let mut column = [S::splat(0.0); T];
-                        for (i, v) in column.iter_mut().enumerate() {
-                            *v = N::Input::load::<S>(p.add(i * f.row() + j * f.pixel));
-                        }
-                        let column = bt::<S, T>(column);
-                        for i in 0..T {
-                            d[i][j] = column[i];
-                        }
-                    }
-                    for (i, row) in d.into_iter().enumerate() {
-                        for (j, v) in bt::<S, T>(row).into_iter().enumerate() {
-                            N::Input::store::<S>(self.job.inputs.at((i * T + j) * part + tile * c + k), v);
-                        }
-                    }
-                }
+impl<'a> Claim<'a> {
+    fn new(taken: &'a AtomicU64) -> Self {
+        loop {
+            let now = taken.load(Relaxed);
+            let room = now.trailing_ones() as usize;
+            if room < 64 && taken.compare_exchange_weak(now, now | 1 << room, Acquire, Relaxed).is_ok() {
+                return Self(room, taken);
             }
         }
     }
 }
 
-/// Transforms tiles of sums back; bias, ReLU.
-struct Back<'a, N: Number, const T: usize, const M: usize> {
-    job: Job<'a, N>,
-    tiles: (usize, usize),
-}
-
-impl<N: Number, const T: usize, const M: usize> Task for Back<'_, N, T, M> {
-    type Output = ();
-    #[allow(clippy::needless_range_loop)] // j is a column of d
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let (to, t) = self.job.to;
-        let (across, c) = (t.width.div_ceil(M), t.channels);
-        let part = across * t.height.div_ceil(M) * c;
-        let low = if self.job.relu { 0.0 } else { f32::MIN };
-        for tile in self.tiles.0..self.tiles.1 {
-            let (y, x) = (tile / across * M, tile % across * M);
-            let (rows, columns) = (M.min(t.height - y), M.min(t.width - x));
-            for k in (0..c).step_by(LANES) {
-                // SAFETY: as above; only pixels within the output are written.
-                unsafe {
-                    let p = self.job.sums.at(tile * c + k).cast_const();
-                    let (bias, low) = (S::load(self.job.bias.as_ptr().add(k)), S::splat(low));
-                    let mut d = [[S::splat(0.0); T]; M];
-                    for j in 0..T {
-                        let mut column = [S::splat(0.0); T];
-                        for (i, v) in column.iter_mut().enumerate() {
-                            *v = S::load(p.add((i * T + j) * part));
-                        }
-                        let column = at::<S, T, M>(column);
-                        for i in 0..M {
-                            d[i][j] = column[i];
-                        }
-                    }
-                    for (i, row) in d.into_iter().enumerate().take(rows) {
-                        for (j, v) in at::<S, T, M>(row).into_iter().enumerate().take(columns) {
-                            N::Input::store::<S>(
-                                to.at(t.at(y + i, x + j, 0) + k),
-                                S::max(S::add(v, bias), low),
-                            );
-                        }
-                    }
-                }
-            }
-        }
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.1.fetch_and(!(1 << self.0), Release);
     }
 }
 
-/// Bᵀ d
-///
+/// A strip of a layer.
+struct Part<'a, E, R: Number<Sum = f32>, const T: usize, const M: usize> {
+    isa: Isa,
+    arena: &'a Arena,
+    places: &'a [Packed<R>],
+    job: Job<'a, E>,
+    strip: Strip,
+    inputs: Shared<R::Input>,
+    sums: Shared<f32>,
+}
+
 /// # Safety
-/// That of [`Simd`].
-#[inline(always)]
-unsafe fn bt<S: Simd, const T: usize>(d: [S::F; T]) -> [S::F; T] {
-    // SAFETY: the caller's.
-    unsafe {
-        let plus = |a, k, b| S::fma(S::splat(k), b, a);
-        let mut y = d;
-        if T == 6 {
-            let (a, b) = (plus(d[4], -4.0, d[2]), plus(d[3], -4.0, d[1]));
-            let (c, e) = (S::sub(d[4], d[2]), S::sub(d[3], d[1]));
-            y[0] = plus(plus(d[4], -5.0, d[2]), 4.0, d[0]);
-            (y[1], y[2]) = (S::add(a, b), S::sub(a, b));
-            (y[3], y[4]) = (plus(c, 2.0, e), plus(c, -2.0, e));
-            y[5] = plus(plus(d[5], -5.0, d[3]), 4.0, d[1]);
-        } else {
-            y[0] = S::sub(d[0], d[2]);
-            (y[1], y[2]) = (S::add(d[1], d[2]), S::sub(d[2], d[1]));
-            y[3] = S::sub(d[1], d[3]);
-        }
-        y
+/// Of all: [`Winograd::run`]'s, for these tiles, this place and panel.
+impl<E: Element, R: Number<Sum = f32>, const T: usize, const M: usize> Part<'_, E, R, T, M> {
+    unsafe fn lay_in(&self, tiles: (usize, usize)) {
+        let (from, to, strip) = (self.job.from, self.job.to.1, self.strip);
+        self.isa.run(Into::<E, R::Input, T, M> { from, to, room: self.inputs, strip, tiles });
     }
-}
 
-/// Aᵀ m
-///
-/// # Safety
-/// That of [`Simd`].
-#[inline(always)]
-unsafe fn at<S: Simd, const T: usize, const M: usize>(m: [S::F; T]) -> [S::F; M] {
-    // SAFETY: the caller's.
-    unsafe {
-        let plus = |a, k, b| S::fma(S::splat(k), b, a);
-        let mut y = [m[0]; M];
-        let (p, q) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        if T == 6 {
-            let (r, s) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
-            y[0] = S::add(m[0], S::add(p, r));
-            (y[1], y[2]) = (plus(q, 2.0, s), plus(p, 4.0, r));
-            y[3] = plus(S::add(q, m[5]), 8.0, s);
-        } else {
-            y[0] = S::add(m[0], p);
-            y[1] = S::sub(q, m[3]);
+    unsafe fn lay_out(&self, tiles: (usize, usize)) {
+        let Job { to, bias, relu, .. } = self.job;
+        self.isa.run(Back::<E, T, M> { to, room: self.sums, strip: self.strip, tiles, bias, relu });
+    }
+
+    unsafe fn multiply(&self, place: usize, panel: usize) {
+        let (strip, c) = (self.strip, self.job.from.1.channels);
+        let (weights, kernel) = (self.arena.weights(&self.places[place]), R::kernel(self.isa));
+        let (steps, panel_bytes) = (weights.steps(), weights.panel_bytes());
+        let (b, row) = (weights.panel(panel).as_ptr(), c * size_of::<R::Input>());
+        for block in 0..strip.blocks() {
+            let first = block * strip.rows();
+            let fetched = block * steps * 64;
+            // SAFETY: the caller's: the block's rows of the place, of c inputs each (whole steps: channels are a
+            // multiple of 16), and its sums, aligned as the room is; nobody else uses them.
+            unsafe {
+                let a = self.inputs.at((place * strip.count + first) * c).cast_const().cast::<u8>();
+                let at = place * strip.sums(self.job.to.1.channels) + strip.sum(first, panel);
+                let sums = &mut *self.sums.at(at).cast::<Sums<f32>>();
+                let ahead = b.wrapping_add(panel_bytes + fetched);
+                let ahead_step = if fetched < panel_bytes { 64 } else { 0 };
+                let call = Call { a, row, taps: &[0], steps, b, b_step: 128, ahead, ahead_step };
+                kernel(&call, strip.rows().min(strip.count - first), sums);
+            }
         }
-        y
     }
 }

@@ -184,21 +184,3 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
         }
     }
 }
-
-/// All tiles by one panel, on this thread; the panel after it is fetched ahead.
-///
-/// # Safety
-/// That of [`multiply`], for this panel's columns.
-pub(crate) unsafe fn panel<N: Number, K: Sink<N::Sum>>(
-    isa: Isa,
-    weights: Weights<'_, N>,
-    a: Shared<u8>,
-    stride: usize,
-    tiles: &impl Tiles,
-    panel: usize,
-    sink: &K,
-) {
-    let size = size_of::<N::Input>();
-    let part = Part { kernel: N::kernel(isa), weights, a, size, row: stride * size, taps: &[0], tiles, sink };
-    isa.run(Panels { part, panels: (panel, panel + 1), tiles: (0, tiles.len()), then: panel + 1 });
-}

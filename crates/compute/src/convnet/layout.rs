@@ -1,0 +1,75 @@
+//! Where maps lie: borders and tails, and which maps share memory.
+
+use super::map::Map;
+use super::numbers::MapNumber;
+use super::plan::{Builder, Node};
+
+impl Builder {
+    /// A border wherever a kernel looks past the edge; maps that are added have the geometry of the sum.
+    pub(super) fn lay_out<N: MapNumber>(&self) -> Vec<Map> {
+        let mut borders = vec![0; self.maps.len()];
+        let mut tails = vec![0; self.maps.len()];
+        for node in &self.nodes {
+            match *node {
+                Node::MaxPool { from, .. } => borders[from] = borders[from].max(1),
+                Node::Conv { layer, from, to, .. } => {
+                    borders[from] = borders[from].max(layer.kernel / 2);
+                    if let Some(form) = self.winograd::<N>(node) {
+                        let (h, w, _) = self.maps[to];
+                        let past = |n: usize| n.next_multiple_of(form.side) - n;
+                        tails[from] = tails[from].max(past(h)).max(past(w));
+                    }
+                }
+            }
+        }
+        loop {
+            let before = (borders.clone(), tails.clone());
+            for node in &self.nodes {
+                if let Node::Conv { to, add: Some(add), .. } = *node {
+                    let (border, tail) = (borders[to].max(borders[add]), tails[to].max(tails[add]));
+                    (borders[to], borders[add], tails[to], tails[add]) = (border, border, tail, tail);
+                }
+            }
+            if before == (borders.clone(), tails.clone()) {
+                break;
+            }
+        }
+        let map = |(i, &(h, w, c)): (usize, &(usize, usize, usize))| {
+            Map::new::<N::Input>(h, w, c, borders[i], tails[i])
+        };
+        self.maps.iter().enumerate().map(map).collect()
+    }
+
+    /// Which piece of memory each map lies in. Only maps of one geometry share one, so that borders stay zero.
+    pub(super) fn slots(&self, maps: &[Map]) -> Vec<usize> {
+        let mut last_use = vec![usize::MAX; maps.len()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            match *node {
+                Node::MaxPool { from, .. } => last_use[from] = i,
+                Node::Conv { from, add, .. } => {
+                    last_use[from] = i;
+                    if let Some(add) = add {
+                        last_use[add] = i;
+                    }
+                }
+            }
+        }
+        let mut slots = vec![0; maps.len()];
+        let mut free: Vec<usize> = Vec::new();
+        let mut owners = vec![maps[0]];
+        for (i, node) in self.nodes.iter().enumerate() {
+            let (Node::MaxPool { to, .. } | Node::Conv { to, .. }) = *node;
+            let found = free.iter().position(|&slot| owners[slot] == maps[to]);
+            slots[to] = match found {
+                Some(at) => free.swap_remove(at),
+                None => {
+                    owners.push(maps[to]);
+                    owners.len() - 1
+                }
+            };
+            // The input's slot stays its own: its border need not be zero.
+            free.extend((1..maps.len()).filter(|&m| last_use[m] == i).map(|m| slots[m]));
+        }
+        slots
+    }
+}

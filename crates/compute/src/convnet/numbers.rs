@@ -1,0 +1,103 @@
+//! What differs between networks of f32, bf16 and int8.
+
+use super::plan::Layer;
+use super::winograd::{Form, Rooms};
+use crate::matrix::{PerColumn, Plain, Scale};
+use crate::number::{B16, Bf16, F32, Number, U8S8};
+
+/// Number types that maps can be of.
+#[allow(private_interfaces)]
+pub trait MapNumber: Number {
+    #[doc(hidden)]
+    type Scale<'a>: Scale<Self::Sum>;
+    #[doc(hidden)]
+    fn scale(columns: &[f32]) -> Self::Scale<'_>;
+    /// Whether values have a range that must be known.
+    #[doc(hidden)]
+    const QUANTISED: bool;
+    /// Whether the first map holds the photo's bytes as they come, exact in every type; what normalises them is in the
+    /// first layer's weights then.
+    #[doc(hidden)]
+    const BYTES: bool;
+    #[doc(hidden)]
+    fn input(byte: f32, value: f32) -> Self::Input;
+    /// What packing leaves over of a weight of the first layer, if that is to be multiplied as well.
+    #[doc(hidden)]
+    fn rest(weight: f32) -> Option<f32>;
+    /// How a 3×3 layer that gives maps of this width goes by Winograd; `None`: directly.
+    #[doc(hidden)]
+    fn winograd(layer: &Layer, width: usize) -> Option<Form>;
+}
+
+/// Whether Winograd is worth its transforms.
+fn fits(layer: &Layer) -> bool {
+    let lanes = layer.from.is_multiple_of(16) && layer.to.is_multiple_of(16);
+    lanes && layer.from.min(layer.to) >= 32 && layer.kernel == 3 && layer.stride == 1
+}
+
+#[allow(private_interfaces)]
+impl MapNumber for F32 {
+    type Scale<'a> = Plain;
+    fn scale(_: &[f32]) -> Plain {
+        Plain
+    }
+    const QUANTISED: bool = false;
+    const BYTES: bool = false;
+    fn input(_: f32, value: f32) -> f32 {
+        value
+    }
+    fn rest(_: f32) -> Option<f32> {
+        None
+    }
+    fn winograd(layer: &Layer, width: usize) -> Option<Form> {
+        // F(4×4) on 7 × 7 pixels would have 4 tiles and stream four times the weights.
+        let side = if width >= 12 { 4 } else { 2 };
+        fits(layer).then_some(Form { side, rooms: Rooms::Single })
+    }
+}
+
+#[allow(private_interfaces)]
+impl MapNumber for B16 {
+    type Scale<'a> = Plain;
+    fn scale(_: &[f32]) -> Plain {
+        Plain
+    }
+    const QUANTISED: bool = false;
+    const BYTES: bool = true;
+    fn input(byte: f32, _: f32) -> Bf16 {
+        Bf16::new(byte)
+    }
+    /// Rounding the first layer's inputs and weights costs more than that of all others together.
+    fn rest(weight: f32) -> Option<f32> {
+        Some(weight - Bf16::new(weight).get())
+    }
+    fn winograd(layer: &Layer, width: usize) -> Option<Form> {
+        // F(4×4) wants f32: a quarter of the products at half the speed. On small maps F(2×2) in bf16 has fewer weights
+        // to stream.
+        let form = if width >= 24 {
+            Form { side: 4, rooms: Rooms::Single }
+        } else {
+            Form { side: 2, rooms: Rooms::Brain }
+        };
+        fits(layer).then_some(form)
+    }
+}
+
+#[allow(private_interfaces)]
+impl MapNumber for U8S8 {
+    type Scale<'a> = PerColumn<'a>;
+    fn scale(columns: &[f32]) -> PerColumn<'_> {
+        PerColumn(columns)
+    }
+    const QUANTISED: bool = true;
+    const BYTES: bool = true;
+    fn input(byte: f32, _: f32) -> u8 {
+        byte.round() as u8
+    }
+    fn rest(_: f32) -> Option<f32> {
+        None
+    }
+    fn winograd(_: &Layer, _: usize) -> Option<Form> {
+        None
+    }
+}
