@@ -29,7 +29,7 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 # Faiss, OpenBLAS and the test runner each bring threads of their own.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help run build test fmt lint parity bench bench-encoders check-aarch64 deny fuzz install schema-test load load-hour check-cuda tools test-tools deny-tools clean
+.PHONY: help run build test fmt lint parity bench bench-encoders bench-instructions check-aarch64 deny fuzz install schema-test load load-hour check-cuda tools test-tools deny-tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ bench: build ## print the figures of docs/benchmarks.md
 
 bench-encoders: build ## encoders beside torch, ONNX Runtime and OpenVINO (ARGS="--quick --only resnet50/bf16")
 	@scripts/bench-encoders/run --simile $(SIMILE) $(ARGS)
+
+bench-instructions: ## instructions of the AVX2 and portable kernels, by callgrind, beside the committed ones
+	@scripts/bench-instructions
 
 check-aarch64: ## compile the kernels for aarch64 (only compiled here, never run)
 	rustup target add aarch64-unknown-linux-gnu

@@ -14,6 +14,7 @@ mod max_pool;
 mod mean;
 mod net;
 mod numbers;
+mod photo;
 mod plan;
 mod quantise;
 mod step;

@@ -30,6 +30,9 @@ mod sealed {
 
 /// What activations are stored as: f32, [`Bf16`] or u8. All bit patterns are values.
 pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
+    /// Whole numbers in which numbers from 0 on have their order.
+    #[doc(hidden)]
+    type Order: Ord + Copy + Default;
     /// Has so few digits that what is stored need not be right beyond the fourth.
     #[doc(hidden)]
     const SHORT: bool;
@@ -66,10 +69,11 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! element {
-    ($type:ty, $short:literal, $load:ident, $store:ident) => {
+    ($type:ty, $order:ty, $short:literal, $load:ident, $store:ident) => {
         impl sealed::Sealed for $type {}
         #[allow(private_bounds, private_interfaces)]
         impl Element for $type {
+            type Order = $order;
             const SHORT: bool = $short;
             #[inline(always)]
             unsafe fn load<S: Simd>(p: *const Self) -> S::F {
@@ -84,9 +88,9 @@ macro_rules! element {
         }
     };
 }
-element!(f32, false, load, store);
-element!(Bf16, true, load_bf16, store_bf16);
-element!(u8, true, load_u8, store_u8);
+element!(f32, i32, false, load, store);
+element!(Bf16, i16, true, load_bf16, store_bf16);
+element!(u8, u8, true, load_u8, store_u8);
 
 /// How a product is computed. A *step* is 4 bytes of inputs: one f32, two bf16 or four u8.
 pub trait Number: sealed::Sealed + Copy + Send + Sync + 'static {

@@ -54,6 +54,9 @@ pub(crate) trait Simd: Copy + 'static {
     /// Lane j of row i → lane i of row j; any bits.
     unsafe fn transpose(rows: [Self::F; LANES]) -> [Self::F; LANES];
 
+    /// Has a line of memory brought near, where that can be asked for; any address will do.
+    #[inline(always)]
+    unsafe fn fetch(_p: *const u8) {}
     unsafe fn load_i32(p: *const i32) -> Self::F;
     /// `p - less`, subtracted as whole numbers.
     unsafe fn load_i32_less(p: *const i32, less: *const i32) -> Self::F;

@@ -110,14 +110,10 @@ impl Builder {
             });
         }
         let last = self.maps.len() - 1;
-        let tables = std::array::from_fn(|colour| {
-            std::array::from_fn(|byte| N::input(byte as f32, normalise.value(colour, byte as u8)))
-        });
         Net {
             mean_scale: self.known::<N>(ranges)[last].scale,
             ranges: if N::QUANTISED { ranges.to_vec() } else { Vec::new() },
-            tables,
-            border: normalise.mean.map(|m| N::input(255.0 * m, 0.0)),
+            border: normalise.mean.map(|m| 255.0 * m),
             slots: self.slots(&maps),
             maps,
             steps,

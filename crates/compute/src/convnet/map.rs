@@ -24,16 +24,19 @@ impl Map {
     }
 
     /// From one row to the next.
+    #[inline(always)]
     pub fn row(&self) -> usize {
         (self.width + 2 * self.border + self.tail) * self.pixel
     }
 
     /// Elements of the whole map.
+    #[inline(always)]
     pub fn len(&self) -> usize {
         (self.height + 2 * self.border + self.tail) * self.row()
     }
 
     /// The element where the pixel (y - back, x - back) begins.
+    #[inline(always)]
     pub fn at(&self, y: usize, x: usize, back: usize) -> usize {
         debug_assert!(back <= self.border);
         (y + self.border - back) * self.row() + (x + self.border - back) * self.pixel

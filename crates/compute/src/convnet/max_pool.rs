@@ -1,10 +1,14 @@
-//! The largest of 3×3 pixels, every second pixel, after a ReLU: the border's zeros are as good as minus infinity.
+//! The largest of 3×3 pixels, every second pixel, after a ReLU: the border's zeros are as good as minus infinity, and
+//! numbers have the order of their bits.
 
 use super::map::Map;
 use crate::Isa;
 use crate::buffer::Shared;
 use crate::number::Element;
-use crate::simd::{LANES, Simd, Task};
+use crate::simd::{Simd, Task};
+
+/// Channels at a time.
+const CHUNK: usize = 64;
 
 /// One row of the output.
 pub(crate) struct Row<'a, T> {
@@ -27,21 +31,35 @@ impl<T: Element> Task for Row<'_, T> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let ((from, f), (to, t)) = (self.from, self.to);
+        let (row, pixel) = (f.row(), f.pixel);
         for x in 0..t.width {
-            for c in (0..t.channels).step_by(LANES) {
-                let n = (t.channels - c).min(LANES);
-                // SAFETY: `Row::run`'s contract; channels c to c + n of pixels within the bordered input.
+            let mut c = 0;
+            while c < t.channels {
+                // SAFETY: `Row::run`'s contract; channels c to c + n of pixels within the bordered input. An element's
+                // bits are those of its order.
                 unsafe {
-                    let first = from.at(f.at(2 * self.y, 2 * x, 1) + c).cast_const();
-                    let mut most = S::splat(0.0);
-                    for i in 0..9 {
-                        let p = first.add(i / 3 * f.row() + i % 3 * f.pixel);
-                        most =
-                            S::max(most, if n == LANES { T::load::<S>(p) } else { T::load_part::<S>(p, n) });
+                    let first = from.at(f.at(2 * self.y, 2 * x, 1) + c).cast_const().cast::<T::Order>();
+                    let to = to.at(t.at(self.y, x, 0) + c).cast::<T::Order>();
+                    let mut most = [T::Order::default(); CHUNK];
+                    let n = (t.channels - c).min(CHUNK);
+                    for at in 0..9 {
+                        let p = first.add(at / 3 * row + at % 3 * pixel);
+                        if n == CHUNK {
+                            most.iter_mut().enumerate().for_each(|(i, most)| *most = (*most).max(*p.add(i)));
+                        } else {
+                            most[..n]
+                                .iter_mut()
+                                .enumerate()
+                                .for_each(|(i, most)| *most = (*most).max(*p.add(i)));
+                        }
                     }
-                    let to = to.at(t.at(self.y, x, 0) + c);
-                    if n == LANES { T::store::<S>(to, most) } else { T::store_part::<S>(to, most, n) }
+                    if n == CHUNK {
+                        to.cast::<[T::Order; CHUNK]>().write(most);
+                    } else {
+                        std::ptr::copy_nonoverlapping(most.as_ptr(), to, n);
+                    }
                 }
+                c += CHUNK;
             }
         }
     }

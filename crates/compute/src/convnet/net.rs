@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::map::Map;
 use super::mean::Mean;
-use super::numbers::MapNumber;
+use super::numbers::{By, MapNumber, Seen};
+use super::photo::Photo;
 use super::plan::COLOURS;
 use super::step::Step;
 use crate::matrix::Arena;
 use crate::number::{Element, Number};
+use crate::simd::{LANES, Portable};
 use crate::{Buffer, Isa, Pool};
 
 /// A compiled network: pixels of one size to one vector.
@@ -21,10 +23,8 @@ pub struct Net<N: MapNumber> {
     pub(super) arena: Arena,
     /// Bytes of transformed inputs and numbers of sums.
     pub(super) rooms: (usize, usize),
-    /// Per colour and byte.
-    pub(super) tables: [[N::Input; 256]; COLOURS],
-    /// Around the photo.
-    pub(super) border: [N::Input; COLOURS],
+    /// Around the photo: the byte that stands for 0.
+    pub(super) border: [f32; COLOURS],
     pub(super) mean_scale: f32,
     /// The largest number of every map, int8 only.
     pub(super) ranges: Vec<f32>,
@@ -37,6 +37,7 @@ pub(super) struct Workspace<N: Number> {
     pub slots: Vec<Buffer<N::Input>>,
     pub inputs: Buffer<u8>,
     pub sums: Buffer<f32>,
+    pub mean: Vec<f32>,
 }
 
 impl<N: MapNumber> Net<N> {
@@ -64,9 +65,8 @@ impl<N: MapNumber> Net<N> {
         let rows: Vec<Mutex<&mut Vec<f32>>> = out.iter_mut().map(Mutex::new).collect();
         let one = |i: usize, pool: &Pool| {
             let mut space = self.workspace();
-            let mut row = rows[i].lock().expect("a photo has one task");
-            self.compute(isa, pool, &mut space, photos[i], |_, _| {});
-            self.mean(isa, &space, &mut row);
+            N::run_one(self, By { isa, pool }, &mut space, photos[i], &mut |_, _| {});
+            rows[i].lock().expect("a photo has one task").copy_from_slice(&space.mean);
             self.spare.lock().expect("nothing panics here").push(space);
         };
         pool.run(apart, |i| one(i, &self.alone));
@@ -83,13 +83,14 @@ impl<N: MapNumber> Net<N> {
     pub fn ranges(&self, isa: Isa, pool: &Pool, photo: &[u8], most: &mut [f32]) {
         assert_eq!((photo.len(), most.len()), (self.pixels(), self.maps.len()), "a photo, a number per map");
         let mut space = self.workspace();
-        self.compute(isa, pool, &mut space, photo, |map, values| {
+        N::run_one(self, By { isa, pool }, &mut space, photo, &mut |step, values| {
+            let map = self.steps[step].to;
             let (geometry, mut largest) = (&self.maps[map], most[map]);
             for y in 0..geometry.height {
                 let row = &values[geometry.at(y, 0, 0)..][..geometry.width * geometry.pixel];
                 for &v in row {
                     // SAFETY: lanes as an array run everywhere; one element is read.
-                    let v = unsafe { N::Input::load_part::<crate::simd::Portable<false>>(&v, 1) }[0];
+                    let v = unsafe { N::Input::load_part::<Portable<false>>(&v, 1) }[0];
                     largest = largest.max(v.abs());
                 }
             }
@@ -107,11 +108,11 @@ impl<N: MapNumber> Net<N> {
         let mut all: Vec<_> = self.steps.iter().map(|s| (self.name(s), Duration::MAX)).collect();
         let mut space = self.workspace();
         for _ in 0..passes {
-            let (mut i, mut since) = (0, Instant::now());
-            self.compute(isa, pool, &mut space, photo, |_, _| {
+            let mut since = Instant::now();
+            N::run_one(self, By { isa, pool }, &mut space, photo, &mut |step, _| {
                 // The photo's own time counts to the first step.
-                all[i].1 = all[i].1.min(since.elapsed());
-                (i, since) = (i + 1, Instant::now());
+                all[step].1 = all[step].1.min(since.elapsed());
+                since = Instant::now();
             });
         }
         self.spare.lock().expect("nothing panics here").push(space);
@@ -130,42 +131,30 @@ impl<N: MapNumber> Net<N> {
         let count = self.slots.iter().max().map_or(0, |m| m + 1);
         let of = |slot| self.slots.iter().position(|&s| s == slot).expect("every slot has a map");
         let mut slots: Vec<_> = (0..count).map(|slot| Buffer::new(self.maps[of(slot)].len())).collect();
-        if N::BYTES {
-            slots[0].as_chunks_mut().0.fill(self.border);
+        let mut border = [N::Input::default(); COLOURS];
+        for (to, &value) in border.iter_mut().zip(&self.border) {
+            // SAFETY: lanes as an array run everywhere; one element is written.
+            unsafe { N::Input::store_part::<Portable<false>>(to, [value; LANES], 1) };
         }
-        Workspace { slots, inputs: Buffer::new(self.rooms.0), sums: Buffer::new(self.rooms.1) }
+        slots[0].as_chunks_mut().0.fill(border);
+        let (inputs, sums) = (Buffer::new(self.rooms.0), Buffer::new(self.rooms.1));
+        Workspace { slots, inputs, sums, mean: vec![0.0; self.dim()] }
     }
 
-    /// Runs all steps; `seen` gets every map when it is done.
-    fn compute(
-        &self,
-        isa: Isa,
-        pool: &Pool,
-        space: &mut Workspace<N>,
-        photo: &[u8],
-        mut seen: impl FnMut(usize, &[N::Input]),
-    ) {
-        self.write_input(space, photo);
-        for step in &self.steps {
-            self.step(isa, pool, space, step);
-            seen(step.to, &space.slots[self.slots[step.to]]);
+    /// Runs all steps.
+    pub(super) fn run_one(&self, by: By<'_>, room: &mut Workspace<N>, photo: &[u8], seen: Seen<'_, N>) {
+        by.isa.run(Photo { map: &self.maps[0], values: &mut room.slots[0], photo });
+        for (i, step) in self.steps.iter().enumerate() {
+            self.step(by, room, step);
+            seen(i, &room.slots[self.slots[step.to]]);
         }
-    }
-
-    fn write_input(&self, space: &mut Workspace<N>, photo: &[u8]) {
-        let (map, [r, g, b]) = (&self.maps[0], &self.tables);
-        for (y, row) in photo.chunks_exact(map.width * COLOURS).enumerate() {
-            let to = &mut space.slots[0][map.at(y, 0, 0)..];
-            for (to, from) in to.as_chunks_mut::<COLOURS>().0.iter_mut().zip(row.as_chunks::<COLOURS>().0) {
-                *to = [r[usize::from(from[0])], g[usize::from(from[1])], b[usize::from(from[2])]];
-            }
-        }
-    }
-
-    fn mean(&self, isa: Isa, space: &Workspace<N>, out: &mut [f32]) {
-        let last = self.maps.len() - 1;
-        let values = &space.slots[self.slots[last]][..];
-        isa.run(Mean { map: &self.maps[last], values, scale: self.mean_scale, out });
+        let values = &room.slots[self.slots[self.maps.len() - 1]][..];
+        by.isa.run(Mean {
+            map: &self.maps[self.maps.len() - 1],
+            values,
+            scale: self.mean_scale,
+            out: &mut room.mean,
+        });
     }
 }
 

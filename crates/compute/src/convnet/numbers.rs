@@ -1,9 +1,11 @@
 //! What differs between networks of f32, bf16 and int8.
 
+use super::net::{Net, Workspace};
 use super::plan::Layer;
 use super::winograd::{Form, Rooms};
 use crate::matrix::{PerColumn, Plain, Scale};
 use crate::number::{B16, Bf16, F32, Number, U8S8};
+use crate::{Isa, Pool};
 
 /// Number types that maps can be of.
 #[allow(private_interfaces)]
@@ -15,18 +17,41 @@ pub trait MapNumber: Number {
     /// Whether values have a range that must be known.
     #[doc(hidden)]
     const QUANTISED: bool;
-    /// Whether the first map holds the photo's bytes as they come, exact in every type; what normalises them is in the
-    /// first layer's weights then.
-    #[doc(hidden)]
-    const BYTES: bool;
-    #[doc(hidden)]
-    fn input(byte: f32, value: f32) -> Self::Input;
     /// What packing leaves over of a weight of the first layer, if that is to be multiplied as well.
     #[doc(hidden)]
     fn rest(weight: f32) -> Option<f32>;
     /// How a 3×3 layer that gives maps of this width goes by Winograd; `None`: directly.
     #[doc(hidden)]
     fn winograd(layer: &Layer, width: usize) -> Option<Form>;
+    /// [`Net::run_one`], compiled in this crate and not, generic as it is, in that of whoever calls it.
+    #[doc(hidden)]
+    fn run_one(net: &Net<Self>, by: By<'_>, room: &mut Workspace<Self>, photo: &[u8], seen: Seen<'_, Self>);
+}
+
+/// What a photo is computed by.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    pub(super) isa: Isa,
+    pub(super) pool: &'a Pool,
+}
+
+/// Told of every step when it is done: its number and its map.
+pub(super) type Seen<'a, N> = &'a mut dyn FnMut(usize, &[<N as Number>::Input]);
+
+macro_rules! compiled_here {
+    () => {
+        #[inline(never)]
+        fn run_one(
+            net: &Net<Self>,
+            by: By<'_>,
+            room: &mut Workspace<Self>,
+            photo: &[u8],
+            seen: Seen<'_, Self>,
+        ) {
+            net.run_one(by, room, photo, seen);
+        }
+    };
 }
 
 /// Whether Winograd is worth its transforms.
@@ -42,10 +67,6 @@ impl MapNumber for F32 {
         Plain
     }
     const QUANTISED: bool = false;
-    const BYTES: bool = false;
-    fn input(_: f32, value: f32) -> f32 {
-        value
-    }
     fn rest(_: f32) -> Option<f32> {
         None
     }
@@ -54,6 +75,7 @@ impl MapNumber for F32 {
         let side = if width >= 12 { 4 } else { 2 };
         fits(layer).then_some(Form { side, rooms: Rooms::Single })
     }
+    compiled_here!();
 }
 
 #[allow(private_interfaces)]
@@ -63,10 +85,6 @@ impl MapNumber for B16 {
         Plain
     }
     const QUANTISED: bool = false;
-    const BYTES: bool = true;
-    fn input(byte: f32, _: f32) -> Bf16 {
-        Bf16::new(byte)
-    }
     /// Rounding the first layer's inputs and weights costs more than that of all others together.
     fn rest(weight: f32) -> Option<f32> {
         Some(weight - Bf16::new(weight).get())
@@ -81,6 +99,7 @@ impl MapNumber for B16 {
         };
         fits(layer).then_some(form)
     }
+    compiled_here!();
 }
 
 #[allow(private_interfaces)]
@@ -90,14 +109,11 @@ impl MapNumber for U8S8 {
         PerColumn(columns)
     }
     const QUANTISED: bool = true;
-    const BYTES: bool = true;
-    fn input(byte: f32, _: f32) -> u8 {
-        byte.round() as u8
-    }
     fn rest(_: f32) -> Option<f32> {
         None
     }
     fn winograd(_: &Layer, _: usize) -> Option<Form> {
         None
     }
+    compiled_here!();
 }

@@ -38,12 +38,6 @@ pub struct Normalise {
     pub std: [f32; COLOURS],
 }
 
-impl Normalise {
-    pub(super) fn value(&self, colour: usize, byte: u8) -> f32 {
-        (f32::from(byte) / 255.0 - self.mean[colour]) / self.std[colour]
-    }
-}
-
 impl Builder {
     /// Photos of `height × width` pixels.
     pub fn new(height: usize, width: usize) -> Self {

@@ -44,7 +44,7 @@ pub(super) fn fold<N: MapNumber>(
     [from, to, add]: [Range; 3],
 ) -> Folded {
     let place = layer.kernel * layer.kernel;
-    if let Some(n) = pixels.filter(|_| N::BYTES) {
+    if let Some(n) = pixels {
         for (row, bias) in weight.chunks_exact_mut(layer.from * place).zip(&mut bias) {
             for (c, w) in row.chunks_exact_mut(place).enumerate() {
                 w.iter_mut().for_each(|w| *w /= 255.0 * n.std[c]);

@@ -3,12 +3,11 @@
 use super::conv::Geometry;
 use super::max_pool;
 use super::net::{Net, Workspace};
-use super::numbers::MapNumber;
+use super::numbers::{By, MapNumber};
 use super::winograd::{self, Winograd};
 use crate::buffer::Shared;
 use crate::matrix::{Act, Packed, Writer, split};
 use crate::number::Number;
-use crate::{Isa, Pool};
 
 /// A convolution's weights, packed, and the numbers beside them.
 pub(super) struct ConvWeights<N: Number> {
@@ -65,7 +64,7 @@ impl<N: MapNumber> Net<N> {
         format!("{from} -> {to} {how}{}", if step.add.is_some() { " add" } else { "" })
     }
 
-    pub(super) fn step(&self, isa: Isa, pool: &Pool, space: &mut Workspace<N>, step: &Step<N>) {
+    pub(super) fn step(&self, By { isa, pool }: By<'_>, space: &mut Workspace<N>, step: &Step<N>) {
         let mut at = |map: usize| space.slots[self.slots[map]].share();
         let (from, to) = (at(step.from), at(step.to));
         let add = step.add.map(&mut at);

@@ -93,7 +93,9 @@ pub(super) fn build<N: MapNumber>(h: usize, w: usize, told: &[Told], ranges: &[f
 type Plane = (usize, usize, usize, Vec<f64>);
 
 fn plain_loops(h: usize, w: usize, told: &[Told], photo: &[u8]) -> Vec<f64> {
-    let value = |(i, &b): (usize, &u8)| f64::from(NORMALISE.value(i % 3, b));
+    let value = |(i, &b): (usize, &u8)| {
+        (f64::from(b) / 255.0 - f64::from(NORMALISE.mean[i % 3])) / f64::from(NORMALISE.std[i % 3])
+    };
     let mut maps: Vec<Plane> = vec![(h, w, 3, photo.iter().enumerate().map(value).collect())];
     let mut seed = Seeded(11);
     for &t in told {

@@ -20,6 +20,9 @@ const STRIP: usize = 2 * MOST_ROWS;
 /// Numbers of a block of sums, which the kernel writes.
 const BLOCK: usize = MOST_ROWS * PANEL;
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
 /// How a layer goes by Winograd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
@@ -110,7 +113,8 @@ impl Winograd {
         let side = self.form.side;
         let blocks = tiles(side, to).div_ceil(MOST_ROWS);
         let all = self.form.places() * blocks;
-        (all * MOST_ROWS * from.channels * size_of::<f32>(), all * to.channels.div_ceil(PANEL) * BLOCK)
+        let inputs = MOST_ROWS * from.channels * size_of::<f32>() + LINE;
+        (all * inputs, all * (to.channels.div_ceil(PANEL) * BLOCK + LINE / size_of::<f32>()))
     }
 
     /// # Safety
@@ -147,21 +151,31 @@ struct Strip {
 }
 
 impl Strip {
+    #[inline(always)]
     fn blocks(self) -> usize {
         self.count.div_ceil(MOST_ROWS)
     }
 
     /// Tiles of a block; the last may have fewer.
+    #[inline(always)]
     fn rows(self) -> usize {
         self.count.div_ceil(self.blocks())
     }
 
-    /// Numbers of a place's sums.
+    /// Inputs of a place: a line more than there are, so that places do not push each other out of the cache.
+    #[inline(always)]
+    fn inputs<T>(self, channels: usize) -> usize {
+        self.count * channels + LINE / size_of::<T>()
+    }
+
+    /// Numbers of a place's sums, likewise.
+    #[inline(always)]
     fn sums(self, channels: usize) -> usize {
-        channels.div_ceil(PANEL) * self.blocks() * BLOCK
+        channels.div_ceil(PANEL) * self.blocks() * BLOCK + LINE / size_of::<f32>()
     }
 
     /// Where a tile's sums of a panel begin, within a place.
+    #[inline(always)]
     fn sum(self, tile: usize, panel: usize) -> usize {
         (panel * self.blocks() + tile / self.rows()) * BLOCK + tile % self.rows() * PANEL
     }
@@ -177,7 +191,7 @@ unsafe fn run<E: Element, R: Number<Sum = f32>, const T: usize, const M: usize>(
     let (count, panels, threads) = (tiles(M, job.to.1), job.to.1.channels.div_ceil(PANEL), pool.threads());
     let part = |strip: Strip, room: usize, most: usize| {
         let most = Strip { first: 0, count: most };
-        let inputs = T * T * room * most.count * job.from.1.channels;
+        let inputs = T * T * room * most.inputs::<R::Input>(job.from.1.channels);
         let sums = T * T * room * most.sums(job.to.1.channels);
         // SAFETY: rooms lie within what `rooms` counts: all of them have no more blocks than all tiles.
         let (inputs, sums) =
@@ -271,7 +285,8 @@ impl<E: Element, R: Number<Sum = f32>, const T: usize, const M: usize> Part<'_, 
             // SAFETY: the caller's: the block's rows of the place, of c inputs each (whole steps: channels are a
             // multiple of 16), and its sums, aligned as the room is; nobody else uses them.
             unsafe {
-                let a = self.inputs.at((place * strip.count + first) * c).cast_const().cast::<u8>();
+                let a =
+                    self.inputs.at(place * strip.inputs::<R::Input>(c) + first * c).cast_const().cast::<u8>();
                 let at = place * strip.sums(self.job.to.1.channels) + strip.sum(first, panel);
                 let sums = &mut *self.sums.at(at).cast::<Sums<f32>>();
                 let ahead = b.wrapping_add(panel_bytes + fetched);

@@ -162,6 +162,13 @@ pub(crate) trait Sink<T>: Sync {
     /// # Safety
     /// The sink's own pointers must hold for this tile; instructions as in [`Simd`].
     unsafe fn take<S: Simd>(&self, sums: &Sums<T>, tile: &Tile, column: usize);
+
+    /// Before the sums are computed: fetches what [`Sink::take`] will read and write.
+    ///
+    /// # Safety
+    /// The same.
+    #[inline(always)]
+    unsafe fn fetch<S: Simd>(&self, _tile: &Tile, _column: usize) {}
 }
 
 /// [`Finish`] with the place to write to. A tile's row `i` begins at element `tile.output + i · stride`, in the
@@ -187,6 +194,23 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
                 match self.columns - column - j {
                     LANES.. => strip::<S, T, D, O, true>(self, sums, tile, column, j, LANES),
                     n => strip::<S, T, D, O, false>(self, sums, tile, column, j, n),
+                }
+            }
+        }
+    }
+
+    /// Rows lie far apart, so that no processor guesses which come next.
+    #[inline(always)]
+    unsafe fn fetch<S: Simd>(&self, tile: &Tile, column: usize) {
+        for i in 0..tile.rows {
+            let at = tile.output + i * self.stride + column;
+            // SAFETY: within the output, as the caller says.
+            unsafe {
+                for j in (0..PANEL).step_by(64 / size_of::<O>()) {
+                    S::fetch(self.out.0.wrapping_add(at + j).cast());
+                    if let Some(residual) = self.residual {
+                        S::fetch(residual.0.wrapping_add(at + j).cast());
+                    }
                 }
             }
         }

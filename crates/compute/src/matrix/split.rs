@@ -177,6 +177,7 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         ahead: next.wrapping_add(fetched),
                         ahead_step: if fetch && fetched < panel_bytes { line } else { 0 },
                     };
+                    part.sink.fetch::<S>(&tile, panel * super::PANEL);
                     (part.kernel)(&call, tile.rows, &mut sums);
                     part.sink.take::<S>(&sums, &tile, panel * super::PANEL);
                 }

@@ -141,6 +141,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
+    unsafe fn fetch(p: *const u8) {
+        // SAFETY: nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_i32(p: *const i32) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(p.cast())) }

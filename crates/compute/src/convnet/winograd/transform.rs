@@ -52,10 +52,10 @@ impl<E: Element, R: Element, const T: usize, const M: usize> Task for Into<'_, E
     unsafe fn run<S: Simd>(self) {
         let ((from, f), strip) = (self.from, self.strip);
         let (across, c) = (self.to.width.div_ceil(M), f.channels);
-        let part = strip.count * c;
+        let part = strip.inputs::<R>(c);
         for i in self.tiles.0..self.tiles.1 {
             let tile = strip.first + i;
-            let corner = f.at(tile / across * M, tile % across * M, 1);
+            let (corner, row, pixel) = (f.at(tile / across * M, tile % across * M, 1), f.row(), f.pixel);
             for k in (0..c).step_by(LANES) {
                 // SAFETY: `Winograd::run`'s contract: the tile's T rows of T pixels lie within the map and its tail,
                 // the strip has a room; channels are a multiple of 16.
@@ -65,7 +65,7 @@ impl<E: Element, R: Element, const T: usize, const M: usize> Task for Into<'_, E
                     for j in 0..T {
                         let mut column = [S::splat(0.0); T];
                         for (i, v) in column.iter_mut().enumerate() {
-                            *v = E::load::<S>(p.add(i * f.row() + j * f.pixel));
+                            *v = E::load::<S>(p.add(i * row + j * pixel));
                         }
                         let column = bt::<S, T>(column);
                         for i in 0..T {
