@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     if global.json {
         output::json(&report);
     } else {
-        report.rejected.iter().for_each(|reject| output::reject(&reject.path, &reject.reason, &reject.code));
+        report.rejected.iter().for_each(|reject| output::reject(&reject.path, &reject.reason, reject.code));
         say!(
             "{} copies of {} photos, {} skipped, {} rejected",
             report.written,

@@ -11,9 +11,6 @@ use crate::types::{Coded, Fault};
 /// What went wrong, to which field, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    title: &'static str,
     #[serde(serialize_with = "as_number")]
     pub status: StatusCode,
     pub detail: String,
@@ -54,6 +51,9 @@ pub struct Described {
 /// A problem as it is sent.
 #[derive(Serialize)]
 struct Document<'a> {
+    r#type: &'static str,
+    /// Of the status.
+    title: &'static str,
     #[serde(flatten)]
     problem: &'a Problem,
     /// Of the request that this answers, as the log tells it.
@@ -80,18 +80,16 @@ pub fn status(fault: Fault) -> StatusCode {
     }
 }
 
+impl<'a> Document<'a> {
+    fn of(problem: &'a Problem, request_id: Option<&'a str>) -> Self {
+        let title = problem.status.canonical_reason().unwrap_or("Error");
+        Self { r#type: "about:blank", title, problem, request_id }
+    }
+}
+
 impl Problem {
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or("Error");
-        Self {
-            kind: "about:blank",
-            title,
-            status,
-            detail: detail.into(),
-            code: code.into(),
-            field: None,
-            item: None,
-        }
+        Self { status, detail: detail.into(), code: code.into(), field: None, item: None }
     }
 
     /// A 400 that names its field.
@@ -159,7 +157,7 @@ impl IntoResponse for Problem {
             tracing::warn!(code = self.code, "{}", self.detail);
         }
         let id = super::requests::current();
-        let document = Document { problem: &self, request_id: id.as_deref() };
+        let document = Document::of(&self, id.as_deref());
         let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -180,13 +178,13 @@ mod tests {
     #[test]
     fn a_coded_error_keeps_its_code_and_field() {
         let problem = Problem::from(VectorError::NotFinite { at: 3 });
-        let json = serde_json::to_value(&problem).unwrap();
+        let json = serde_json::to_value(Document::of(&problem, None)).unwrap();
         assert_eq!(json["status"], 400);
         assert_eq!(json["title"], "Bad Request");
         assert_eq!(json["code"], "vector.not_finite");
         assert_eq!(json["field"], "vector");
-        let name = "a/b".parse::<CollectionName>().unwrap_err();
-        assert_eq!(serde_json::to_value(Problem::from(name)).unwrap().get("field"), None);
+        let name = Problem::from("a/b".parse::<CollectionName>().unwrap_err());
+        assert_eq!(serde_json::to_value(Document::of(&name, None)).unwrap().get("field"), None);
     }
 
     #[test]

@@ -370,7 +370,7 @@ fn a_restore_killed_at_any_moment_leaves_all_or_nothing_and_the_next_one_cleans_
     home.put("faq.csv", FAQ.as_bytes());
     home.run(["index", "faq.csv", "--collection", "faq", "--encoder", ENCODER, "--json"]).ok();
     for n in 0..250 {
-        home.put(&format!("data/models/mine/{n}.txt"), format!("words {n}").as_bytes());
+        home.put(format!("data/models/mine/{n}.txt"), format!("words {n}").as_bytes());
     }
     home.run(["backup", "kept", "--json"]).ok();
     let (mut chance, mut killed, mut halves, begin) = (0x2545_f491_4f6c_dd1d_u64, 0, 0, Instant::now());

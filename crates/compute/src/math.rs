@@ -81,7 +81,7 @@ const HALF_ERFC: [f32; 9] = [
     1.003_790_8e-1,
     -2.647_75e-2,
     -3.898_010_6e-1,
-    4.989_606_2e-1,
+    4.989_606e-1,
 ];
 
 /// [`gelu`] within 2e-4, for results of few digits: max(x, 0) - |x| · erfc(|x|/√2) / 2 by one polynomial.
