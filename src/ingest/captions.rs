@@ -8,7 +8,7 @@ use super::{Reject, Report, key, plan};
 use crate::encoder::{EncoderError, Role};
 use crate::files;
 use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
-use crate::store::{Description, ItemId, RootRecord};
+use crate::store::{Description, ItemId};
 use crate::text;
 use crate::text::table::captions::{CaptionRow, Captions, is_captions, read_captions};
 use crate::types::{Date, EncoderName, ItemKey, Vector};
@@ -69,16 +69,19 @@ pub fn recognised(name: &str, head: &[u8]) -> bool {
     matches!(ending.as_deref(), Some("csv" | "tsv")) && is_captions(head)
 }
 
-/// Captions on their way to the photos of a root.
+/// Captions on their way to photos.
 pub struct CaptionImport<'a> {
     pub library: &'a Library,
     pub collection: &'a Collection,
-    pub root: &'a RootRecord,
+    /// Those that the tables may tell of.
+    pub keys: Vec<ItemKey>,
+    /// Before the keys that the tables leave it out of.
+    pub prefix: Option<&'a str>,
     pub named: Option<&'a EncoderName>,
 }
 
 impl CaptionImport<'_> {
-    /// Tells every photo of the root what the tables tell of it; of two tables the later counts. Returns whether it was
+    /// Tells every photo what the tables tell of it; of two tables the later counts. Returns whether it was
     /// stopped by wish.
     ///
     /// # Errors
@@ -90,8 +93,7 @@ impl CaptionImport<'_> {
         tracker: &Tracker,
     ) -> Result<bool, IngestError> {
         let before = report.rejected.len();
-        let keys = self.collection.store().keys_of_root(self.collection.id(), self.root.id)?;
-        let names = Names::of(keys, self.root.prefix.as_deref());
+        let names = Names::of(&self.keys, self.prefix);
         let held = self.collection.captions().items();
         let mut changes = Vec::new();
         for file in files {
@@ -276,23 +278,23 @@ fn check_length(caption: Option<&str>) -> Result<(), usize> {
 
 type Refused = (&'static str, String);
 
-/// The photos of a root by the names that a table may give them.
+/// Photos by the names that a table may give them.
 struct Names<'a> {
     prefix: Option<&'a str>,
-    keys: HashSet<ItemKey>,
+    keys: HashSet<&'a ItemKey>,
     /// Key and its path below the root in lower case, by file name in lower case.
     by_file: HashMap<String, Vec<(ItemKey, String)>>,
 }
 
 impl<'a> Names<'a> {
-    fn of(keys: Vec<ItemKey>, prefix: Option<&'a str>) -> Self {
+    fn of(keys: &'a [ItemKey], prefix: Option<&'a str>) -> Self {
         let mut by_file: HashMap<String, Vec<(ItemKey, String)>> = HashMap::new();
-        for key in &keys {
+        for key in keys {
             let own = prefix.and_then(|p| key.as_str().strip_prefix(p)?.strip_prefix('/'));
             let path = own.unwrap_or(key.as_str()).to_lowercase();
             by_file.entry(file_of(&path).to_owned()).or_default().push((key.clone(), path));
         }
-        Self { prefix, keys: keys.into_iter().collect(), by_file }
+        Self { prefix, keys: keys.iter().collect(), by_file }
     }
 
     /// The photo with that path below the root; else the one whose path ends so (a file name alone), or that the path ends
@@ -300,7 +302,9 @@ impl<'a> Names<'a> {
     fn find(&self, name: &str) -> Result<&ItemKey, Refused> {
         let name = name.trim_start_matches("./").trim_start_matches('/');
         for prefix in [self.prefix, None] {
-            if let Some(key) = key::with_prefix(prefix, name).ok().and_then(|key| self.keys.get(&key)) {
+            if let Some(key) =
+                key::with_prefix(prefix, name).ok().and_then(|key| self.keys.get(&key).copied())
+            {
                 return Ok(key);
             }
         }
@@ -344,7 +348,8 @@ mod tests {
     fn a_photo_is_known_by_its_path_and_by_its_name_if_that_is_its_own() {
         let key = |text: &str| text.parse::<ItemKey>().unwrap();
         let all = ["p/2023/a.jpg", "p/2024/a.jpg", "p/2024/B.JPG", "p/a.jpg"];
-        let names = Names::of(all.map(key).to_vec(), Some("p"));
+        let all = all.map(key);
+        let names = Names::of(&all, Some("p"));
         for (name, found) in [
             ("2024/a.jpg", "p/2024/a.jpg"),
             ("p/2024/a.jpg", "p/2024/a.jpg"),
@@ -356,7 +361,8 @@ mod tests {
             assert_eq!(names.find(name).unwrap().as_str(), found, "{name}");
         }
         assert_eq!(names.find("c.jpg").unwrap_err().0, "caption.no_photo");
-        let two = Names::of(["1/a.jpg", "2/a.jpg"].map(key).to_vec(), None);
+        let both = ["1/a.jpg", "2/a.jpg"].map(key);
+        let two = Names::of(&both, None);
         assert_eq!(two.find("A.jpg").unwrap_err().0, "caption.ambiguous");
         assert_eq!(two.find("../a.jpg").unwrap_err().0, "caption.no_photo");
     }

@@ -12,17 +12,26 @@ use super::captions::{self, CaptionFile, CaptionImport};
 use super::error::IngestError;
 use super::photos::{self, Candidate};
 use super::plan::{self, Plan};
-use super::{Done, Reject, Report, Source, key};
+use super::roots::Known;
+use super::{Done, Reject, Report, Source};
 use crate::files;
 use crate::library::{Library, Phase, Tracker};
 use crate::photo::{self, Class};
-use crate::store::{ContentId, Stamp, text_of_path};
+use crate::store::{RootId, Stamp, path_of_text, text_of_path};
 use crate::types::{Coded, ItemKey};
+
+/// A picture file, by its source and its key there.
+struct Picture {
+    root: RootId,
+    key: ItemKey,
+    path: PathBuf,
+    stamp: Stamp,
+}
 
 /// What a look over the folder gave.
 #[derive(Default)]
 struct Listing {
-    pictures: Vec<(ItemKey, PathBuf, Stamp)>,
+    pictures: Vec<Picture>,
     /// Tables that tell of photos, by their columns.
     captions: Vec<PathBuf>,
     skipped: u64,
@@ -38,15 +47,16 @@ pub fn import(library: &Library, plan: &mut Plan, tracker: &Tracker) -> Result<D
         Source::Photo(path) => list_one(plan, path)?,
         source => list(plan, source.path(), tracker)?,
     };
-    let stamps = plan.collection.store().stamps(plan.collection.id(), plan.root.id)?;
+    let known = plan.roots.known(&plan.collection)?;
     let nothing = listing.pictures.is_empty()
         && listing.captions.is_empty()
         && listing.skipped == 0
         && listing.rejected.is_empty();
-    if nothing && stamps.is_empty() && !listing.cancelled {
+    if nothing && known.is_empty() && !listing.cancelled {
         return Err(IngestError::EmptyFolder { path: plan.source.path().to_owned() });
     }
-    plan::refuse_collisions(&plan.collection, &plan.root, listing.pictures.iter().map(|(key, ..)| key))?;
+    let own = listing.pictures.iter().filter(|picture| picture.root == plan.root.id);
+    plan::refuse_collisions(&plan.collection, &plan.root, own.map(|picture| &picture.key))?;
     let mut report = Report {
         skipped: listing.skipped,
         skipped_kinds: listing.skipped_kinds.clone(),
@@ -58,9 +68,9 @@ pub fn import(library: &Library, plan: &mut Plan, tracker: &Tracker) -> Result<D
         return Ok(Done { report, cancelled: true });
     }
     let captions = caption_files(plan.captions.take(), &listing, &mut report, tracker);
-    let vanished = vanished(plan, &listing, &stamps);
-    let prune = prune_allowed(plan, &vanished, stamps.len())?;
-    let candidates = changed(plan, listing, &stamps, &mut report);
+    let vanished = vanished(plan, &listing, &known);
+    let prune = prune_allowed(plan, &vanished, known.len())?;
+    let candidates = changed(plan, listing, &known, &mut report);
     let cancelled = photos::take(library, plan, candidates, &mut report, tracker)?;
     if !cancelled && prune {
         report.removed = plan.collection.delete(&vanished)?;
@@ -70,8 +80,10 @@ pub fn import(library: &Library, plan: &mut Plan, tracker: &Tracker) -> Result<D
     if cancelled || captions.is_empty() {
         return Ok(Done { report, cancelled });
     }
-    let (collection, root, named) = (&*plan.collection, &plan.root, plan.caption_encoder.as_ref());
-    let cancelled = CaptionImport { library, collection, root, named }.run(captions, &mut report, tracker)?;
+    let (collection, named) = (&*plan.collection, plan.caption_encoder.as_ref());
+    let (prefix, keys) = (plan.roots.prefix(), plan.roots.known(collection)?.into_keys().collect());
+    let import = CaptionImport { library, collection, keys, prefix: prefix.as_deref(), named };
+    let cancelled = import.run(captions, &mut report, tracker)?;
     Ok(Done { report, cancelled })
 }
 
@@ -135,8 +147,8 @@ impl Listing {
         let seen = meta.and_then(|meta| Ok((class_of(path)?, stamp(&meta))));
         match seen {
             Err(e) => self.reject(text, "path.unreadable", format!("{e}; check its permissions")),
-            Ok((Class::Picture, stamp)) => match key::with_prefix(plan.root.prefix.as_deref(), &text) {
-                Ok(key) => self.pictures.push((key, absolute(path), stamp)),
+            Ok((Class::Picture, stamp)) => match plan.roots.place(relative) {
+                Ok((root, key)) => self.pictures.push(Picture { root, key, path: absolute(path), stamp }),
                 Err(e) => self.reject(text, e.code(), e.to_string()),
             },
             Ok((Class::Other, _)) if is_captions(path) => self.captions.push(path.to_owned()),
@@ -220,44 +232,38 @@ fn stamp(meta: &Metadata) -> Stamp {
     }
 }
 
-type Stamps = HashMap<ItemKey, (Option<Stamp>, Option<ContentId>)>;
-
 /// The pictures whose size, time or inode the store does not know; the others are counted as unchanged.
-fn changed(plan: &Plan, listing: Listing, stamps: &Stamps, report: &mut Report) -> Vec<Candidate> {
+fn changed(
+    plan: &Plan,
+    listing: Listing,
+    known: &HashMap<ItemKey, Known>,
+    report: &mut Report,
+) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    for (key, path, stamp) in listing.pictures {
-        let before = stamps.get(&key);
-        if !plan.rehash && before.is_some_and(|(known, _)| known.as_ref() == Some(&stamp)) {
+    for Picture { root, key, path, stamp } in listing.pictures {
+        let before = known.get(&key);
+        if !plan.rehash && before.is_some_and(|before| before.stamp.as_ref() == Some(&stamp)) {
             report.unchanged += 1;
             continue;
         }
-        let known = before.and_then(|(_, content)| *content);
-        candidates.push(Candidate { key, path, stamp, known, there: before.is_some() });
+        let known = before.and_then(|before| before.content);
+        candidates.push(Candidate { root, key, path, stamp, known, there: before.is_some() });
     }
     candidates
 }
 
-/// Keys of the root whose file is gone. A file that is there but cannot be read has not vanished.
-fn vanished(plan: &Plan, listing: &Listing, stamps: &Stamps) -> Vec<ItemKey> {
+/// Keys whose file is gone. A file that is there but cannot be read has not vanished.
+fn vanished(plan: &Plan, listing: &Listing, known: &HashMap<ItemKey, Known>) -> Vec<ItemKey> {
     if matches!(plan.source, Source::Photo(_)) {
         return Vec::new();
     }
-    let here: std::collections::HashSet<&ItemKey> = listing.pictures.iter().map(|(key, ..)| key).collect();
-    let prefix = plan.root.prefix.as_deref();
-    let unreadable: Vec<String> = listing
-        .rejected
-        .iter()
-        .filter_map(|reject| key::with_prefix(prefix, &reject.path).ok().map(String::from))
-        .collect();
-    let hidden = |key: &ItemKey| {
-        unreadable.iter().any(|folder| {
-            key.as_str()
-                .strip_prefix(folder.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    };
-    let mut gone: Vec<ItemKey> =
-        stamps.keys().filter(|key| !here.contains(key) && !hidden(key)).cloned().collect();
+    let here: std::collections::HashSet<&ItemKey> =
+        listing.pictures.iter().map(|picture| &picture.key).collect();
+    let unreadable: Vec<PathBuf> =
+        listing.rejected.iter().map(|reject| plan.roots.full(&path_of_text(&reject.path))).collect();
+    let hidden = |known: &Known| unreadable.iter().any(|path| known.path.starts_with(path));
+    let gone = known.iter().filter(|(key, known)| !here.contains(key) && !hidden(known));
+    let mut gone: Vec<ItemKey> = gone.map(|(key, _)| key.clone()).collect();
     gone.sort();
     gone
 }

@@ -50,9 +50,15 @@ pub fn put_photo(
     bytes: &[u8],
     told: Told,
 ) -> Result<Put, IngestError> {
-    let collection = open(library, collection, Kind::Photos)?;
+    let new = library.collection(collection).is_err();
+    let name = collection;
+    let collection = open(library, name, Kind::Photos)?;
     let root = plan::root(&collection, RootKind::Api, API_ROOT, None)?;
-    put_photo_in(library, &collection, &root, key, bytes, told, Urgency::Interactive)
+    let put = put_photo_in(library, &collection, &root, key, bytes, told, Urgency::Interactive);
+    if put.is_err() && new {
+        library.drop_if_empty(name)?;
+    }
+    put
 }
 
 /// Puts a photo into a root that is settled already.

@@ -11,6 +11,7 @@ mod photos;
 mod plan;
 mod report;
 mod resume;
+mod roots;
 pub mod switch;
 mod table;
 pub mod upload;
@@ -158,6 +159,7 @@ pub struct Done {
 /// What stops the whole import; what is wrong with one item is in the report instead.
 pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Done, IngestError> {
     let mut plan = plan::Plan::make(library, request)?;
+    let name = request.collection.clone();
     let done = match import(library, &mut plan, tracker) {
         // What was committed before stays; the report of it went with the error.
         Err(IngestError::Library(e)) if e.was_stopped() => {
@@ -165,6 +167,9 @@ pub fn run(library: &Library, request: &Request, tracker: &Tracker) -> Result<Do
         }
         other => other,
     };
+    if done.is_err() && plan.new && library.drop_if_empty(&name)? {
+        return done;
+    }
     if let Err(IngestError::Library(LibraryError::Recipe(_))) = &done
         && let Err(e) = plan.put_recipe_back(tracker)
     {

@@ -27,6 +27,7 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 /// A picture file that is to be read.
 #[derive(Debug, Clone)]
 pub struct Candidate {
+    pub root: RootId,
     pub key: ItemKey,
     pub path: PathBuf,
     pub stamp: Stamp,
@@ -274,7 +275,7 @@ fn encode_batch(
         };
         let (tags, caption) = before.as_ref().map(|b| (b.tags.clone(), b.caption())).unwrap_or_default();
         let place = Place::File { path: candidate.path.clone() };
-        let (key, root, stamp) = (candidate.key.clone(), source.plan.root.id, Some(candidate.stamp));
+        let (key, root, stamp) = (candidate.key.clone(), candidate.root, Some(candidate.stamp));
         upserts.push(item(key, root, prepared, vectors, place, stamp, tags, caption));
     }
     collection.commit(&Batch { upserts, deletes: Vec::new() })?;

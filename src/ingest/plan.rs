@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::captions::CaptionFile;
 use super::error::IngestError;
+use super::roots::{self, Roots};
 use super::{Request, Source, key};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
@@ -18,6 +19,10 @@ pub struct Plan {
     pub source: Source,
     pub collection: Arc<Collection>,
     pub root: RootRecord,
+    /// To which sources the files of a folder belong.
+    pub roots: Roots,
+    /// This import made the collection.
+    pub new: bool,
     pub named: Option<EncoderName>,
     pub prune: bool,
     pub force: bool,
@@ -43,17 +48,19 @@ impl Plan {
             encoder: request.encoder.as_ref(),
             recipe: request.recipe,
         };
-        let recipe_before = match library.collection(&request.collection) {
-            Ok(there) => there.recipe()?,
-            Err(_) => Recipe::Flat,
-        };
+        let there = library.collection(&request.collection).ok();
+        let new = there.is_none();
+        let recipe_before = there.map_or(Ok(Recipe::Flat), |there| there.recipe())?;
         let collection = target.open(library)?;
         let (kind, path) = root_of(&source);
         let root = remembered_root(&collection, kind, &path, prefix)?;
+        let roots = Roots::of(&collection, full(&path), root.clone())?;
         Ok(Self {
             source,
             collection,
             root,
+            roots,
+            new,
             named: request.encoder.clone(),
             prune: request.prune,
             force: request.force,
@@ -212,10 +219,9 @@ pub fn caption_encoder_for(
 fn source_of(library: &Library, request: &Request) -> Result<Source, IngestError> {
     match Source::of(&request.path) {
         Err(IngestError::Missing { path }) if request.prune => {
-            let name = root_name(&path);
             let known = library.collection(&request.collection).ok().is_some_and(|c| {
                 let roots = c.store().roots(c.id()).unwrap_or_default();
-                roots.iter().any(|root| root.kind == RootKind::Folder && root.name == name)
+                roots::around(&roots, &full(&path)).is_some()
             });
             if known { Ok(Source::Folder(path)) } else { Err(IngestError::Missing { path }) }
         }
@@ -235,20 +241,30 @@ fn root_of(source: &Source) -> (RootKind, PathBuf) {
     }
 }
 
-/// The canonical path as text; the same folder has the same name however it was typed.
-fn root_name(path: &Path) -> String {
-    let full = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
-    text_of_path(&full)
+/// The canonical path.
+fn full(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The root with the prefix given now, or the one it had.
+/// The canonical path as text; the same folder has the same name however it was typed.
+fn root_name(path: &Path) -> String {
+    text_of_path(&full(path))
+}
+
+/// The root with the prefix given now, or the one it had. A folder within one that is a root already belongs to that one,
+/// unless a prefix is given.
 fn remembered_root(
     collection: &Collection,
     kind: RootKind,
     path: &Path,
     prefix: Option<String>,
 ) -> Result<RootRecord, IngestError> {
-    root(collection, kind, &root_name(path), prefix)
+    let roots = collection.store().roots(collection.id())?;
+    let around = roots::around(&roots, &full(path)).filter(|_| kind == RootKind::Folder && prefix.is_none());
+    match around {
+        Some(around) => Ok(around),
+        None => root(collection, kind, &root_name(path), prefix),
+    }
 }
 
 /// The root of that name, made if it is new. A prefix given for a known root must be the one it has.

@@ -269,7 +269,13 @@ impl Upload {
             return Ok(());
         }
         let mut report = Report::default();
-        let import = CaptionImport { library, collection: &self.collection, root: &self.root, named: None };
+        let (collection, prefix) = (&*self.collection, self.root.prefix.as_deref());
+        // A table that comes by itself tells of the photos that are there.
+        let keys = match self.root.name.as_str() {
+            LOOSE => collection.store().keys(collection.id())?,
+            _ => collection.store().keys_of_root(collection.id(), self.root.id)?,
+        };
+        let import = CaptionImport { library, collection, keys, prefix, named: None };
         let done = import.run(files, &mut report, &self.tracker);
         self.state().report.add(&report);
         done.map(drop)

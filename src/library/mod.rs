@@ -215,6 +215,16 @@ impl Library {
         self.collection(&new.name)
     }
 
+    /// Takes a collection out again that nothing came into; whether it did.
+    pub fn drop_if_empty(&self, name: &CollectionName) -> Result<bool, LibraryError> {
+        let collection = self.collection(name)?;
+        let gone = self.store().drop_if_empty(collection.id())?;
+        if gone {
+            self.open.lock().expect("no holder of this lock panics").remove(&collection.id());
+        }
+        Ok(gone)
+    }
+
     /// Takes a collection out with all that is in it; photos of an indexed folder stay where they are.
     pub fn drop_collection(&self, name: &CollectionName) -> Result<(), LibraryError> {
         let collection = self.collection(name)?;

@@ -211,6 +211,16 @@ impl Store {
         self.forget_segments(id)
     }
 
+    /// Takes a collection out that has no item; whether it did.
+    pub fn drop_if_empty(&self, id: CollectionId) -> Result<bool, StoreError> {
+        let gone = self
+            .write(|tx| Ok(tx.execute("DELETE FROM collections WHERE id = ? AND items = 0", [id.0])? > 0))?;
+        if gone {
+            self.forget_segments(id)?;
+        }
+        Ok(gone)
+    }
+
     pub fn set_recipe(&self, id: CollectionId, recipe: &str) -> Result<(), StoreError> {
         self.write(|tx| {
             changed(id, tx.execute("UPDATE collections SET recipe = ? WHERE id = ?", params![recipe, id.0])?)

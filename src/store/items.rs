@@ -281,6 +281,19 @@ impl Store {
         })
     }
 
+    /// The keys of all items, sorted.
+    pub fn keys(&self, collection: CollectionId) -> Result<Vec<ItemKey>, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached("SELECT key FROM items WHERE collection = ? ORDER BY key")?;
+            let mut rows = query.query([collection.0])?;
+            let mut out = Vec::new();
+            while let Some(row) = rows.next()? {
+                out.push(key_of(row, 0)?);
+            }
+            Ok(out)
+        })
+    }
+
     /// The keys of a root's items, sorted.
     pub fn keys_of_root(&self, collection: CollectionId, root: RootId) -> Result<Vec<ItemKey>, StoreError> {
         self.read(|db| {

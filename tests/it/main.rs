@@ -27,6 +27,7 @@ mod packed;
 mod paths;
 mod photo;
 mod pull;
+mod sources;
 mod steady;
 mod switch;
 mod web;
