@@ -2,7 +2,7 @@
 
 use super::writer::{self, Writer};
 use super::{CliError, Global, output, remote, switch};
-use crate::library::{CollectionInfo, Library, LibraryError, Tracker};
+use crate::library::{CollectionInfo, Library, LibraryError, SwitchInfo, Tracker};
 use crate::store::{Access, StoreError};
 use crate::types::CollectionName;
 
@@ -71,9 +71,10 @@ fn list(global: &Global) -> Result<u8, CliError> {
 
 fn line(info: &CollectionInfo) {
     let encoder = info.encoder.as_ref().map_or("no encoder yet", |name| name.as_str());
-    let switching = info
-        .switching
-        .as_ref()
-        .map_or(String::new(), |s| format!("\tbeing switched to {}: {} of {}", s.encoder, s.filled, s.parts));
+    let line = |what: &str, s: &SwitchInfo| {
+        format!("\t{what}being switched to {}: {} of {}", s.encoder, s.filled, s.parts)
+    };
+    let mut switching = info.switching.as_ref().map_or(String::new(), |s| line("", s));
+    switching += &info.caption_switching.as_ref().map_or(String::new(), |s| line("captions ", s));
     say!("{}\t{}\t{} items\t{encoder}\t{}{switching}", info.name, info.kind, info.items, info.index);
 }

@@ -248,6 +248,13 @@ fn offers(library: &Library, info: &CollectionInfo) -> Vec<Check> {
         );
         return vec![Check::good("switch", says)];
     }
+    if let Some(switch) = &info.caption_switching {
+        let says = format!(
+            "{}: its captions are being switched to {}, {} of {} encoded; go on with: simile collections switch {} --captions",
+            info.name, switch.encoder, switch.filled, switch.parts, info.name
+        );
+        return vec![Check::good("switch", says)];
+    }
     let offers = library.collection(&info.name).and_then(|c| library.offers(&c)).unwrap_or_default();
     offers
         .into_iter()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::progress::Bar;
 use super::{CliError, Global, exit, output, stop};
 use crate::encoder::{Catalog, Entry, Places, State, Understood};
-use crate::library::{Library, LibraryError, Phase};
+use crate::library::{CollectionInfo, Library, LibraryError, Phase};
 use crate::store::{Access, StoreError};
 use crate::types::EncoderName;
 
@@ -188,7 +188,8 @@ fn users(global: &Global, name: &EncoderName) -> Result<Vec<String>, CliError> {
         other => other?,
     };
     let all = library.collections()?.into_iter();
-    Ok(all.filter(|c| c.encoder.as_ref() == Some(name)).map(|c| c.name.to_string()).collect())
+    let uses = |c: &CollectionInfo| [&c.encoder, &c.caption_encoder].contains(&&Some(name.clone()));
+    Ok(all.filter(uses).map(|c| c.name.to_string()).collect())
 }
 
 fn line(entry: &Entry) {

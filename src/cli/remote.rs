@@ -47,9 +47,14 @@ pub fn switch(
 }
 
 /// Has the server give a switch up. Whether there was one.
-pub fn cancel_switch(hint: Option<&Hint>, collection: &CollectionName) -> Result<bool, CliError> {
+pub fn cancel_switch(
+    hint: Option<&Hint>,
+    collection: &CollectionName,
+    captions: bool,
+) -> Result<bool, CliError> {
     let server = Server::of(hint)?;
-    let path = format!("/api/v1/collections/{collection}/switch");
+    let which = if captions { "?captions=true" } else { "" };
+    let path = format!("/api/v1/collections/{collection}/switch{which}");
     let answer: Value = server.delete(&path)?;
     Ok(answer["cancelled"] == true)
 }

@@ -4,7 +4,7 @@ use super::progress::Bar;
 use super::writer::{self, Writer};
 use super::{CliError, Global, exit, output, remote, stop};
 use crate::ingest::switch::{self, SwitchReport, SwitchRequest, Switched};
-use crate::store::StoreError;
+use crate::store::{Field, StoreError};
 use crate::types::{CollectionName, EncoderName};
 
 /// Encode a collection again with another encoder, beside the use of it.
@@ -16,6 +16,7 @@ encoded. Without --encoder it goes on, or fits the collection's own encoder (ngr
 Examples:
   simile collections switch faq --encoder bge-base-zh-v1.5
   simile collections switch photos --encoder resnet50 --drop-missing
+  simile collections switch photos --captions bge-base-en-v1.5
   simile collections switch faq --cancel")]
 pub struct Args {
     /// The collection
@@ -24,7 +25,10 @@ pub struct Args {
     /// The encoder to switch to; fetched first if it is not on disk
     #[arg(long, value_name = "NAME")]
     encoder: Option<EncoderName>,
-    /// Take out items that cannot be encoded again (a photo whose original is gone), rather than wait
+    /// The encoder of its photos' captions to switch to; without a name it goes on with that switch
+    #[arg(long, value_name = "ENCODER", num_args = 0..=1, conflicts_with = "encoder")]
+    captions: Option<Option<EncoderName>>,
+    /// Take out items that cannot be encoded again (a photo whose original is gone; with --captions, only their captions), rather than wait
     #[arg(long)]
     drop_missing: bool,
     /// Give a switch up: the collection stays as it is
@@ -34,10 +38,12 @@ pub struct Args {
 
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     if args.cancel {
-        return cancel(global, &args.collection);
+        return cancel(global, &args.collection, args.captions.is_some());
     }
     let (collection, drop_missing) = (args.collection, args.drop_missing);
-    let request = SwitchRequest { collection, encoder: args.encoder, drop_missing };
+    let captions = args.captions.is_some();
+    let encoder = args.encoder.or(args.captions.flatten());
+    let request = SwitchRequest { collection, encoder, drop_missing, captions };
     let tracker = stop::tracker();
     let switched = match writer::open(global)? {
         Writer::Here(library) => {
@@ -55,10 +61,13 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     })
 }
 
-fn cancel(global: &Global, collection: &CollectionName) -> Result<u8, CliError> {
+fn cancel(global: &Global, collection: &CollectionName, captions: bool) -> Result<u8, CliError> {
     let was = match writer::open(global)? {
-        Writer::Here(library) => library.collection(collection)?.cancel_switch()?,
-        Writer::There(hint) => remote::cancel_switch(hint.as_ref(), collection)?,
+        Writer::Here(library) => {
+            let field = if captions { Field::Captions } else { Field::Own };
+            library.collection(collection)?.cancel_switch(field)?
+        }
+        Writer::There(hint) => remote::cancel_switch(hint.as_ref(), collection, captions)?,
     };
     if !was {
         return Err(StoreError::NoSwitch.into());

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::error::IngestError;
 use super::{Reject, Report, key, plan};
-use crate::encoder::{EncoderError, Role};
+use crate::encoder::EncoderError;
 use crate::files;
-use crate::library::{Collection, Library, LoadedEncoder, Phase, Tracker, Urgency, keywords};
+use crate::library::{Collection, Library, LibraryError, Phase, Tracker, Urgency, keywords};
 use crate::store::{Description, ItemId};
 use crate::text;
 use crate::text::table::captions::{CaptionRow, Captions, is_captions, read_captions};
-use crate::types::{Date, EncoderName, ItemKey, Vector};
+use crate::types::{Date, EncoderName, ItemKey};
 
 /// Captions encoded and committed together.
 const BATCH: usize = 16;
@@ -130,7 +130,7 @@ impl CaptionImport<'_> {
         let texts = changes.iter().filter_map(|(_, change)| change.to_encode());
         let language = Some(text::language_needed(texts));
         tracker.begin(Phase::Indexing, changes.len() as u64);
-        let mut encoder = None;
+        let mut settled = false;
         let mut changes = changes.into_iter();
         loop {
             let mut batch: Vec<(String, Change)> = changes.by_ref().take(BATCH).collect();
@@ -139,22 +139,21 @@ impl CaptionImport<'_> {
             }
             let count = batch.len() as u64;
             let wanted = batch.iter().any(|(_, change)| change.to_encode().is_some());
-            if wanted && encoder.is_none() {
-                let (library, collection) = (self.library, self.collection);
-                encoder =
-                    Some(plan::caption_encoder_for(library, collection, self.named, language, tracker)?);
+            if wanted && !settled {
+                plan::caption_encoder_for(self.library, self.collection, self.named, language, tracker)?;
+                settled = true;
                 tracker.begin(Phase::Indexing, count + changes.len() as u64);
             }
-            if let Some(encoder) = encoder.as_deref().filter(|_| wanted) {
-                for (path, reason) in encode(encoder, &mut batch, Urgency::Bulk)? {
-                    tracker.reject();
-                    report.rejected.push(Reject { path, code: "text.empty".to_owned(), reason });
-                }
+            let mut wordless = Vec::new();
+            plan::settle(|| {
+                wordless.extend(encode(self.collection, &mut batch, Urgency::Bulk)?);
+                write(self.collection, &batch)
+            })?;
+            for (path, reason) in wordless {
+                tracker.reject();
+                report.rejected.push(Reject { path, code: "text.empty".to_owned(), reason });
             }
             report.captioned += batch.len() as u64;
-            let described: Vec<Description> =
-                batch.into_iter().map(|(_, change)| change.description).collect();
-            self.collection.describe(&described)?;
             tracker.advance(count);
         }
     }
@@ -184,14 +183,37 @@ pub fn tell(
     let mut batch = vec![(String::new(), change)];
     let language = batch[0].1.to_encode().map(text::language);
     if language.is_some() {
-        let encoder = plan::caption_encoder_for(library, collection, None, language, &Tracker::default())?;
-        if !encode(&encoder, &mut batch, urgency)?.is_empty() {
+        plan::caption_encoder_for(library, collection, None, language, &Tracker::default())?;
+    }
+    plan::settle(|| {
+        if !encode(collection, &mut batch, urgency)?.is_empty() {
             return Err(EncoderError::EmptyText { at: 0 }.into());
         }
-    }
-    let described: Vec<Description> = batch.into_iter().map(|(_, change)| change.description).collect();
-    collection.describe(&described)?;
+        write(collection, &batch)
+    })?;
     Ok(true)
+}
+
+fn write(collection: &Collection, batch: &[(String, Change)]) -> Result<(), IngestError> {
+    let described: Vec<Description> = batch.iter().map(|(_, change)| change.description.clone()).collect();
+    Ok(collection.describe(&described)?)
+}
+
+/// Takes the captions of some photos away; the photos, their tags and dates stay. Returns how many had one.
+pub fn forget(collection: &Collection, keys: &[ItemKey]) -> Result<u64, LibraryError> {
+    let mut described = Vec::new();
+    for key in keys {
+        let Some(item) = collection.store().item(collection.id(), key)? else { continue };
+        if item.caption().is_none() {
+            continue;
+        }
+        let words = keywords(key, &item.tags, None);
+        let (tags, date) = (item.tags, item.date);
+        let (caption, vectors) = (None, Vec::new());
+        described.push(Description { key: key.clone(), caption, vectors, tags, date, words });
+    }
+    collection.describe(&described)?;
+    Ok(described.len() as u64)
 }
 
 /// What is to be written of one photo.
@@ -229,34 +251,38 @@ fn change(
         return Ok(None);
     }
     let words = keywords(key, &tags, caption.as_deref());
-    let description = Description { key: key.clone(), caption, vector: None, tags, date, words };
+    let description = Description { key: key.clone(), caption, vectors: Vec::new(), tags, date, words };
     Ok(Some(Change { description, encode }))
 }
 
-/// Gives the captions of a batch their vectors. Those in which the encoder finds no word leave the batch, with the reason.
+/// Gives the captions of a batch their vectors, of each encoder of now. Those in which the encoder finds no word leave the
+/// batch, with the reason.
 fn encode(
-    encoder: &LoadedEncoder,
+    collection: &Collection,
     batch: &mut Vec<(String, Change)>,
     urgency: Urgency,
-) -> Result<Vec<(String, String)>, EncoderError> {
+) -> Result<Vec<(String, String)>, IngestError> {
     let mut wordless = Vec::new();
+    if batch.iter().all(|(_, change)| change.to_encode().is_none()) {
+        return Ok(wordless);
+    }
+    let encoding = collection.caption_encoding()?;
     loop {
         let asked: Vec<usize> = (0..batch.len()).filter(|&i| batch[i].1.to_encode().is_some()).collect();
         let texts: Vec<&str> = asked.iter().filter_map(|&i| batch[i].1.to_encode()).collect();
         if texts.is_empty() {
             return Ok(wordless);
         }
-        match encoder.texts(&texts, Role::Passage, urgency) {
-            Ok(embeddings) => {
-                let vectors: Vec<Vector> = embeddings.into_iter().map(|embedding| embedding.vector).collect();
-                asked.into_iter().zip(vectors).for_each(|(i, v)| batch[i].1.description.vector = Some(v));
+        match encoding.texts(&texts, urgency) {
+            Ok(vectors) => {
+                asked.into_iter().zip(vectors).for_each(|(i, made)| batch[i].1.description.vectors = made);
                 return Ok(wordless);
             }
             Err(e @ EncoderError::EmptyText { at }) if at < asked.len() => {
                 let (path, _) = batch.remove(asked[at]);
                 wordless.push((path, e.to_string()));
             }
-            Err(e) => return Err(e),
+            Err(e) => return Err(e.into()),
         }
     }
 }

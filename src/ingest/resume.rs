@@ -46,7 +46,7 @@ fn resume_one(library: &Arc<Library>, job: &JobRecord) -> Result<bool, IngestErr
             }
             jobs.again(Lane::Pull, job.id, move |tracker| worker.pull_job(&name, tracker))?;
         }
-        "switch" => {
+        "switch" | "switch_captions" => {
             let Ok(request) = serde_json::from_value::<SwitchRequest>(job.params.clone()) else {
                 return Ok(false);
             };

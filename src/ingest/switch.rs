@@ -1,5 +1,5 @@
-//! A collection gets another encoder: its items are encoded again from their stored texts and originals, beside the
-//! use of it, and the spaces swap when none lacks a vector. What is done is kept when the job is stopped.
+//! A collection, or its captions, get another encoder: all is encoded again from stored texts and originals, beside the use
+//! of it, and the spaces swap when none lacks a vector. What is done is kept when the job is stopped.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::IngestError;
-use super::plan;
+use super::{captions, plan};
 use crate::encoder::{Embedding, EncoderError, Role};
 use crate::files;
 use crate::library::{
@@ -16,7 +16,7 @@ use crate::library::{
     Wanted,
 };
 use crate::photo::{self, Crop};
-use crate::store::{self, Body, ContentId, Item, ItemId, JobId, NewJob, PartId, StoreError};
+use crate::store::{self, Body, ContentId, Field, Item, ItemId, JobId, NewJob, PartId, StoreError};
 use crate::types::{Coded, CollectionName, EncoderName, ItemKey, Kind, Vector};
 
 /// Parts encoded and committed together.
@@ -34,6 +34,16 @@ pub struct SwitchRequest {
     /// Take out what cannot be encoded again (a photo whose original is gone), rather than wait.
     #[serde(default)]
     pub drop_missing: bool,
+    /// Its captions' encoder, rather than its own.
+    #[serde(default)]
+    pub captions: bool,
+}
+
+impl SwitchRequest {
+    /// What is switched.
+    pub fn field(&self) -> Field {
+        if self.captions { Field::Captions } else { Field::Own }
+    }
 }
 
 /// What became of a switch.
@@ -79,13 +89,17 @@ pub fn run(library: &Library, request: &SwitchRequest, tracker: &Tracker) -> Res
         }
         other => other?,
     };
-    let info = collection.info()?;
-    info.recipe.check(encoder.about().dim(), usize::try_from(info.vectors).unwrap_or(usize::MAX))?;
-    collection.begin_switch(encoder.about())?;
+    let field = request.field();
+    // Captions are scanned exactly, whatever the recipe.
+    if field == Field::Own {
+        let info = collection.info()?;
+        info.recipe.check(encoder.about().dim(), usize::try_from(info.vectors).unwrap_or(usize::MAX))?;
+    }
+    collection.begin_switch(field, encoder.about())?;
     let report = SwitchReport::new(encoder.about().name().clone());
-    let mut switch = Switch { library, collection, encoder, report, missing: BTreeMap::new() };
+    let mut switch = Switch { library, collection, field, encoder, report, missing: BTreeMap::new() };
     let cancelled = switch.fill_and_swap(request.drop_missing, tracker)?;
-    if switch.report.swapped {
+    if switch.report.swapped && field == Field::Own {
         match switch.collection.build_indexes(tracker) {
             Err(_) if tracker.cancelled() => {}
             built => built?,
@@ -100,16 +114,25 @@ pub fn run(library: &Library, request: &SwitchRequest, tracker: &Tracker) -> Res
 /// `collection.unknown`; all else ends the job.
 pub fn start(library: &Arc<Library>, request: SwitchRequest) -> Result<JobId, IngestError> {
     let collection = library.collection(&request.collection)?;
-    let under_way = collection.switching()?.map(|switch| switch.encoder);
-    let title = request.encoder.clone().or(under_way).or(collection.record()?.encoder);
+    let under_way = collection.switching(request.field())?.map(|switch| switch.encoder);
+    let record = collection.record()?;
+    let title = request.encoder.clone().or(under_way).or(request.field().of(&record).0.cloned());
     let job = NewJob {
-        kind: "switch".to_owned(),
+        kind: kind_of(request.field()).to_owned(),
         collection: Some(request.collection.clone()),
         title: title.map(String::from).unwrap_or_default(),
         params: serde_json::to_value(&request).unwrap_or_default(),
     };
     let worker = library.clone();
     Ok(library.jobs().start(Lane::Switch, &job, move |tracker| work(&worker, &request, tracker))?)
+}
+
+/// The kind of its jobs.
+fn kind_of(field: Field) -> &'static str {
+    match field {
+        Field::Own => "switch",
+        Field::Captions => "switch_captions",
+    }
 }
 
 /// What the job does.
@@ -127,18 +150,19 @@ pub(super) fn work(library: &Library, request: &SwitchRequest, tracker: &Tracker
 /// Goes on with the switches that another program left, where no job does.
 pub fn resume(library: &Arc<Library>) {
     let jobs = library.jobs().list(200).unwrap_or_default();
-    let busy = |name: &CollectionName| {
-        jobs.iter().any(|j| j.kind == "switch" && j.collection.as_ref() == Some(name) && !j.state.ended())
+    let busy = |name: &CollectionName, kind: &str| {
+        jobs.iter().any(|j| j.kind == kind && j.collection.as_ref() == Some(name) && !j.state.ended())
     };
-    let all = library.collections().unwrap_or_default();
-    for info in all {
-        let request = SwitchRequest { collection: info.name, encoder: None, drop_missing: false };
-        let under_way = library.collection(&request.collection).and_then(|c| c.switching());
-        if matches!(under_way, Ok(Some(_)))
-            && !busy(&request.collection)
-            && let Err(e) = start(library, request)
-        {
-            tracing::warn!("a switch does not go on: {e}");
+    for info in library.collections().unwrap_or_default() {
+        for (under_way, field) in [(info.switching, Field::Own), (info.caption_switching, Field::Captions)] {
+            if under_way.is_none() || busy(&info.name, kind_of(field)) {
+                continue;
+            }
+            let (collection, captions) = (info.name.clone(), field == Field::Captions);
+            let request = SwitchRequest { collection, encoder: None, drop_missing: false, captions };
+            if let Err(e) = start(library, request) {
+                tracing::warn!("a switch does not go on: {e}");
+            }
         }
     }
 }
@@ -150,17 +174,20 @@ fn target(
     request: &SwitchRequest,
     tracker: &Tracker,
 ) -> Result<Arc<LoadedEncoder>, IngestError> {
-    let under_way = collection.switching()?.map(|switch| switch.encoder);
+    let field = request.field();
+    let under_way = collection.switching(field)?.map(|switch| switch.encoder);
     if under_way.is_some() && (request.encoder.is_none() || request.encoder == under_way) {
         tracker.begin(Phase::LoadingEncoder, 0);
-        return collection.next_encoder()?.ok_or_else(|| StoreError::NoSwitch.into());
+        return collection.next_encoder(field)?.ok_or_else(|| StoreError::NoSwitch.into());
     }
     let record = collection.record()?;
-    let named = request.encoder.as_ref().or(record.encoder.as_ref());
+    let named = request.encoder.as_ref().or(field.of(&record).0);
     if named.is_none() {
         return Err(LibraryError::NoEncoderYet { collection: collection.name().clone() }.into());
     }
-    let encoder = library.encoder_for(Wanted { kind: collection.kind(), language: None, named }, tracker)?;
+    // Captions are texts, as an FAQ's are.
+    let kind = if request.captions { Kind::Faq } else { collection.kind() };
+    let encoder = library.encoder_for(Wanted { kind, language: None, named }, tracker)?;
     if encoder.about().ngram_weights().is_none() {
         return Ok(encoder);
     }
@@ -170,6 +197,7 @@ fn target(
 struct Switch<'a> {
     library: &'a Library,
     collection: Arc<Collection>,
+    field: Field,
     encoder: Arc<LoadedEncoder>,
     report: SwitchReport,
     /// Parts that cannot be encoded; of a batch that failed, each was tried alone.
@@ -179,10 +207,10 @@ struct Switch<'a> {
 impl Switch<'_> {
     /// Whether it was stopped.
     fn fill_and_swap(&mut self, drop_missing: bool, tracker: &Tracker) -> Result<bool, IngestError> {
-        tracker.begin(Phase::Indexing, self.collection.lacking_beside()?.len() as u64);
+        tracker.begin(Phase::Indexing, self.collection.lacking_beside(self.field)?.len() as u64);
         loop {
             // Items may come and change meanwhile: asked anew until nothing is left.
-            let mut lacking = self.collection.lacking_beside()?;
+            let mut lacking = self.collection.lacking_beside(self.field)?;
             lacking.retain(|part| !self.missing.contains_key(part));
             for parts in lacking.chunks(BATCH) {
                 if tracker.cancelled() {
@@ -203,7 +231,7 @@ impl Switch<'_> {
     }
 
     fn swap(&mut self, drop_missing: bool) -> Result<(), IngestError> {
-        let lacking: HashSet<PartId> = self.collection.lacking_beside()?.into_iter().collect();
+        let lacking: HashSet<PartId> = self.collection.lacking_beside(self.field)?.into_iter().collect();
         // Those that were deleted or replaced meanwhile are nobody's any more.
         self.missing.retain(|part, _| lacking.contains(part));
         self.report.missing = self.missing.values().map(|(_, reject)| reject.clone()).collect();
@@ -213,9 +241,12 @@ impl Switch<'_> {
             }
             let keys: HashSet<ItemKey> = self.missing.values().map(|(key, _)| key.clone()).collect();
             let keys: Vec<ItemKey> = keys.into_iter().collect();
-            self.report.dropped += self.collection.delete(&keys)?;
+            self.report.dropped += match self.field {
+                Field::Own => self.collection.delete(&keys)?,
+                Field::Captions => captions::forget(&self.collection, &keys)?,
+            };
         }
-        self.collection.swap()?;
+        self.collection.swap(self.field)?;
         self.report.swapped = true;
         Ok(())
     }
@@ -230,11 +261,11 @@ impl Switch<'_> {
             .iter()
             .filter_map(|&part| Some((part, items.iter().find(|item| item.id == part.item)?)))
             .collect();
-        let vectors = match self.collection.kind() {
-            Kind::Faq => self.texts(&wanted, tracker)?,
-            Kind::Photos => self.photos(&wanted, tracker)?,
+        let vectors = match (self.field, self.collection.kind()) {
+            (Field::Captions, _) | (_, Kind::Faq) => self.texts(&wanted, tracker)?,
+            (Field::Own, Kind::Photos) => self.photos(&wanted, tracker)?,
         };
-        match self.collection.fill_beside(&self.encoder, &vectors) {
+        match self.collection.fill_beside(self.field, &self.encoder, &vectors) {
             Err(LibraryError::Store(StoreError::NoSwitch)) => return Ok(false),
             filled => self.report.encoded += filled?,
         }

@@ -59,6 +59,9 @@ pub struct CollectionInfo {
     /// The switch to another encoder that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switching: Option<SwitchInfo>,
+    /// The same of its captions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption_switching: Option<SwitchInfo>,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -139,7 +142,8 @@ impl Collection {
             roots: roots.into_iter().map(RootInfo::from).collect(),
             bytes: snapshot.segments().chain(captions.segments()).map(|s| s.bytes()).sum(),
             created: jiff::Timestamp::from_millisecond(record.created).unwrap_or_default().to_string(),
-            switching: self.switching()?,
+            switching: self.switching(Field::Own)?,
+            caption_switching: self.switching(Field::Captions)?,
         })
     }
 
@@ -186,15 +190,16 @@ impl Collection {
         }
     }
 
-    /// Changes which space is searched, and publishes what lies in it: one step for readers.
+    /// Changes which space a field is searched in, and publishes what lies in it: one step for readers.
     pub(super) fn replace(
         &self,
+        field: Field,
         change: impl FnOnce() -> Result<(), StoreError>,
     ) -> Result<(), LibraryError> {
         let _turn = self.writing.lock().expect("no holder of this lock panics");
         change()?;
-        let snapshot = look(self.store(), self.id, Field::Own)?;
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = look(self.store(), self.id, field)?;
+        self.shown(field).store(Arc::new(snapshot));
         Ok(())
     }
 
@@ -265,12 +270,13 @@ impl Collection {
     /// Settles what makes this collection's vectors.
     pub fn set_encoder(&self, encoder: &Encoder) -> Result<(), LibraryError> {
         let (name, space, fitted) = (encoder.name(), space_record(encoder), encoder.fitted());
-        self.replace(|| self.store().set_fitted_encoder(self.id, name, &space, fitted.as_deref()))
+        self.replace(Field::Own, || self.store().set_fitted_encoder(self.id, name, &space, fitted.as_deref()))
     }
 
     /// Settles what makes the captions' vectors.
     pub fn set_caption_encoder(&self, encoder: &Encoder) -> Result<(), LibraryError> {
-        Ok(self.store().set_caption_encoder(self.id, encoder.name(), &space_record(encoder))?)
+        let space = space_record(encoder);
+        self.replace(Field::Captions, || self.store().set_caption_encoder(self.id, encoder.name(), &space))
     }
 
     /// How many parts have no vector, because their segment is shorter than it should be.

@@ -19,7 +19,7 @@ use crate::types::{Coded, CollectionName, Fault};
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobView {
     pub id: i64,
-    /// `index`, `upload`, `pull`, `rebuild`, `switch` or `compact`.
+    /// `index`, `upload`, `pull`, `rebuild`, `switch`, `switch_captions` or `compact`.
     pub kind: String,
     pub collection: Option<CollectionName>,
     /// What it works on: a folder, a file, an encoder.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Collection, Library, LibraryError};
 use crate::encoder::{Architecture, Entry, Modality, Space};
-use crate::store::{Body, Filter, SpaceRecord};
+use crate::store::{Body, Field, Filter, SpaceRecord};
 use crate::text::{self, Language, ngram::Weights};
 use crate::types::EncoderName;
 
@@ -42,7 +42,7 @@ impl Library {
     pub fn offers(&self, collection: &Collection) -> Result<Vec<Offer>, LibraryError> {
         let record = collection.record()?;
         let (Some(name), Some(space)) = (&record.encoder, &record.space) else { return Ok(Vec::new()) };
-        if record.items == 0 || collection.store().switch(collection.id())?.is_some() {
+        if record.items == 0 || collection.store().switch(collection.id(), Field::Own)?.is_some() {
             return Ok(Vec::new());
         }
         let mut offers = Vec::new();

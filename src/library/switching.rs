@@ -9,7 +9,7 @@ use super::encoders::LoadedEncoder;
 use super::encoding::Encoding;
 use super::{Collection, LibraryError};
 use crate::encoder::Encoder;
-use crate::store::{PartId, SpaceRecord, StoreError};
+use crate::store::{Field, PartId, SpaceRecord, StoreError};
 use crate::text::ngram::Weights;
 use crate::types::{Dim, EncoderName, Vector};
 
@@ -24,44 +24,57 @@ pub struct SwitchInfo {
 }
 
 impl Collection {
-    /// The switch that the collection is in.
-    pub fn switching(&self) -> Result<Option<SwitchInfo>, LibraryError> {
-        let Some(switch) = self.store().switch(self.id())? else { return Ok(None) };
-        let parts = self.record()?.parts;
-        let lacking = self.store().lacking_beside(self.id())?.len() as u64;
+    /// The switch that a field of the collection is in.
+    pub fn switching(&self, field: Field) -> Result<Option<SwitchInfo>, LibraryError> {
+        let Some(switch) = self.store().switch(self.id(), field)? else { return Ok(None) };
+        let parts = self.store().parts(self.id(), field)?;
+        let lacking = self.store().lacking_beside(self.id(), field)?.len() as u64;
         let filled = parts.saturating_sub(lacking);
         Ok(Some(SwitchInfo { encoder: switch.encoder, dim: switch.space.dim, filled, parts }))
     }
 
-    /// Begins to fill the space of an encoder beside the collection's own, or goes on with it.
+    /// Begins to fill the space of an encoder beside the one that a field has, or goes on with it.
     ///
     /// # Errors
     /// `switch.same`, `switch.other`, `collection.no_encoder`.
-    pub fn begin_switch(&self, encoder: &Encoder) -> Result<(), LibraryError> {
-        let fitted = encoder.fitted();
-        self.store().begin_switch(self.id(), encoder.name(), &space_record(encoder), fitted.as_deref())?;
+    pub fn begin_switch(&self, field: Field, encoder: &Encoder) -> Result<(), LibraryError> {
+        let (fitted, space) = (encoder.fitted(), space_record(encoder));
+        self.store().begin_switch(self.id(), field, encoder.name(), &space, fitted.as_deref())?;
         Ok(())
     }
 
     /// The encoder whose space is being filled; `None` if none is.
-    pub fn next_encoder(&self) -> Result<Option<Arc<LoadedEncoder>>, LibraryError> {
-        let switch = self.store().switch(self.id())?;
+    pub fn next_encoder(&self, field: Field) -> Result<Option<Arc<LoadedEncoder>>, LibraryError> {
+        let switch = self.store().switch(self.id(), field)?;
         switch.map(|switch| self.load(&switch.encoder, &switch.space)).transpose()
     }
 
     /// What a write of now encodes with.
     pub fn encoding(&self) -> Result<Encoding, LibraryError> {
-        let now = self.encoder()?;
-        let beside = self.next_encoder().unwrap_or_else(|e| {
+        Ok(self.encoding_with(self.encoder()?, Field::Own))
+    }
+
+    /// What a caption of now is encoded with.
+    ///
+    /// # Errors
+    /// `collection.no_encoder` as long as there are none.
+    pub fn caption_encoding(&self) -> Result<Encoding, LibraryError> {
+        let now = self.caption_encoder()?;
+        let now = now.ok_or_else(|| LibraryError::NoEncoderYet { collection: self.name().clone() })?;
+        Ok(self.encoding_with(now, Field::Captions))
+    }
+
+    fn encoding_with(&self, now: Arc<LoadedEncoder>, field: Field) -> Encoding {
+        let beside = self.next_encoder(field).unwrap_or_else(|e| {
             tracing::debug!("{}: the next encoder is left out: {e}", self.name());
             None
         });
-        Ok(Encoding::new(now, beside))
+        Encoding::new(now, beside)
     }
 
     /// Parts without a vector of the next encoder.
-    pub fn lacking_beside(&self) -> Result<Vec<PartId>, LibraryError> {
-        Ok(self.store().lacking_beside(self.id())?)
+    pub fn lacking_beside(&self, field: Field) -> Result<Vec<PartId>, LibraryError> {
+        Ok(self.store().lacking_beside(self.id(), field)?)
     }
 
     /// Gives parts their vectors of the next encoder; those that have one, or are gone, are passed over.
@@ -70,23 +83,25 @@ impl Collection {
     /// `switch.none` if the switch was given up meanwhile.
     pub fn fill_beside(
         &self,
+        field: Field,
         encoder: &LoadedEncoder,
         vectors: &[(PartId, Vector)],
     ) -> Result<u64, LibraryError> {
-        Ok(self.store().fill_beside(self.id(), encoder.about().space_id().as_str(), vectors)?)
+        let space = encoder.about().space_id();
+        Ok(self.store().fill_beside(self.id(), field, space.as_str(), vectors)?)
     }
 
-    /// Makes the next encoder the collection's. Searches under way end on what they began with.
+    /// Makes the next encoder the field's. Searches under way end on what they began with.
     ///
     /// # Errors
     /// `switch.lacks` while a part lacks its vector, `switch.none`.
-    pub fn swap(&self) -> Result<(), LibraryError> {
-        self.replace(|| self.store().swap(self.id()).map(drop))
+    pub fn swap(&self, field: Field) -> Result<(), LibraryError> {
+        self.replace(field, || self.store().swap(self.id(), field).map(drop))
     }
 
     /// Gives the switch up; what was encoded for it goes. Whether there was one.
-    pub fn cancel_switch(&self) -> Result<bool, LibraryError> {
-        Ok(self.store().cancel_switch(self.id())?)
+    pub fn cancel_switch(&self, field: Field) -> Result<bool, LibraryError> {
+        Ok(self.store().cancel_switch(self.id(), field)?)
     }
 
     /// An encoder that makes vectors of that space; with what was fitted for it, if anything was.

@@ -28,7 +28,8 @@ pub fn search(
     // One snapshot for the whole question: a switch of encoders must not come between encoding and scanning.
     let snapshot = collection.snapshot();
     let picture = like.map(|like| sought(library, collection, &snapshot, like, &mut answer)).transpose()?;
-    let caption = caption_sought(collection, text, &mut answer)?;
+    let captions = collection.captions();
+    let caption = caption_sought(collection, &captions, text, &mut answer)?;
     let begin = Instant::now();
     let allowed = allowed(collection, &query.filter)?;
     let mut looking = Looking { query, allowed, except: None, used: BTreeSet::new() };
@@ -38,7 +39,7 @@ pub fn search(
         rankings.push(looking.ranking(By::Picture, &snapshot, &vector));
     }
     if let Some(vector) = caption {
-        rankings.push(looking.ranking(By::Caption, &collection.captions(), &vector));
+        rankings.push(looking.ranking(By::Caption, &captions, &vector));
     }
     let worded = words::ranked(collection, text, query)?.into_iter().map(|(item, score)| (item.id, score));
     rankings.push(Ranking {
@@ -88,14 +89,15 @@ fn sought(
 /// `None` where there is no caption, or no word that their encoder finds.
 fn caption_sought(
     collection: &Collection,
+    captions: &Snapshot,
     text: &str,
     answer: &mut Answer,
 ) -> Result<Option<Vector>, SearchError> {
-    if collection.captions().rows() == 0 {
+    if captions.rows() == 0 {
         return Ok(None);
     }
     let begin = Instant::now();
-    let Some(encoder) = collection.caption_encoder()? else { return Ok(None) };
+    let encoder = collection.encoder_of(captions)?;
     answer.timings_ms.load += ms(begin);
     answer.caption_encoder = Some(encoder.about().name().clone());
     match encode_text(&encoder, text, answer) {

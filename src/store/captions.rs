@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::change::{Change, Place};
 use super::collections::{self, put_space};
-use super::route::{Rows, Spaces, check};
+use super::route::Spaces;
 use super::{
-    CollectionId, Committed, ItemId, LiveRow, PartId, SegmentId, SpaceRecord, Store, StoreError, words,
+    CollectionId, Committed, Field, InSpace, ItemId, LiveRow, PartId, SegmentId, SpaceRecord, Store,
+    StoreError, words,
 };
-use crate::types::{Date, EncoderName, ItemKey, Vector};
+use crate::types::{Date, EncoderName, ItemKey};
 
 /// The number of a photo's caption among its parts. Parts from here on lie in the caption space, those below in the
 /// collection's own.
@@ -22,8 +23,8 @@ pub const CAPTION: u16 = 1 << 15;
 pub struct Description {
     pub key: ItemKey,
     pub caption: Option<String>,
-    /// `None` with a caption: its text is the one it had, and so is its vector.
-    pub vector: Option<Vector>,
+    /// At most one for each space, as for a part. None with a caption: its text is the one it had, and so are its vectors.
+    pub vectors: Vec<InSpace>,
     pub tags: Vec<String>,
     pub date: Option<Date>,
     /// For keyword search, already cut: of name, tags and caption.
@@ -34,7 +35,16 @@ pub struct Description {
 pub(super) struct Kept {
     text: Option<String>,
     date: Option<String>,
-    row: Option<(i64, SegmentId, u32)>,
+    rows: Vec<CaptionRow>,
+}
+
+/// Where a vector of a caption lies.
+struct CaptionRow {
+    num: i64,
+    segment: SegmentId,
+    row: u32,
+    /// In the space that is searched; else in one that is being filled.
+    now: bool,
 }
 
 impl Store {
@@ -59,7 +69,7 @@ impl Store {
     /// As [`Store::commit`].
     pub fn describe(&self, id: CollectionId, described: &[Description]) -> Result<Committed, StoreError> {
         let mut writer = self.writer()?;
-        let space = collections::by_id(&writer.conn, id)?.caption_space;
+        let spaces = Spaces::of(&writer.conn, id, Field::Captions)?;
         let mut seen = HashSet::new();
         let mut last: Vec<&Description> = described.iter().rev().filter(|d| seen.insert(&d.key)).collect();
         last.reverse();
@@ -73,32 +83,19 @@ impl Store {
         if there.is_empty() {
             return Ok(Committed::default());
         }
-        let mut vectors = Vec::new();
-        for (_, told) in &there {
-            if let Some(vector) = &told.vector {
-                let space = space.as_ref().ok_or_else(|| StoreError::NoSpace { key: told.key.clone() })?;
-                check(&told.key, vector, space)?;
-                vectors.push(vector);
-            }
+        let mut rows = spaces.rows();
+        for (_, told) in there.iter().filter(|(_, told)| told.caption.is_some()) {
+            spaces.take(&told.key, &told.vectors, &mut rows)?;
         }
-        let rows: Vec<Rows<'_>> = match &space {
-            Some(space) if !vectors.is_empty() => vec![Rows { space: space.clone(), vectors }],
-            _ => Vec::new(),
-        };
-        let spaces = Spaces { now: space, beside: None };
+        rows.retain(|rows| !rows.vectors.is_empty());
         self.change(&mut writer, id, &rows, &spaces, |change, mut places| {
-            there.iter().try_for_each(|(item, told)| change.describe(*item, told, places.first_mut()))
+            there.iter().try_for_each(|(item, told)| change.describe(*item, told, &mut places))
         })
     }
 }
 
 impl Change<'_> {
-    fn describe(
-        &mut self,
-        item: ItemId,
-        told: &Description,
-        place: Option<&mut Place>,
-    ) -> Result<(), StoreError> {
+    fn describe(&mut self, item: ItemId, told: &Description, places: &mut [Place]) -> Result<(), StoreError> {
         let tx = self.tx;
         tx.prepare_cached("UPDATE items SET date = ? WHERE id = ?")?
             .execute(params![told.date.as_ref().map(Date::as_str), item.0])?;
@@ -109,21 +106,23 @@ impl Change<'_> {
         }
         words::remove(tx, item.0)?;
         words::add(tx, self.collection, item.0, &told.words)?;
-        if told.caption.is_some() && told.vector.is_none() {
+        if told.caption.is_some() && told.vectors.is_empty() {
             return Ok(());
         }
         self.take_caption(item)?;
         if let Some(text) = &told.caption {
-            let place = place.expect("every vector was appended");
             self.put_caption(item, Some(text))?;
-            self.own(PartId { item, part: CAPTION }, place)?;
+            let brought = |place: &&mut Place| told.vectors.iter().any(|made| made.space == place.space);
+            for place in places.iter_mut().filter(brought) {
+                self.own(PartId { item, part: CAPTION }, place)?;
+            }
         }
         Ok(())
     }
 
     fn take_caption(&mut self, item: ItemId) -> Result<(), StoreError> {
         let tx = self.tx;
-        for (_, segment, row) in rows_of(tx, item)? {
+        for CaptionRow { segment, row, .. } in rows_of(tx, self.collection, item)? {
             self.done.dead.push((segment, row));
         }
         let part = params![item.0, CAPTION];
@@ -154,37 +153,45 @@ impl Change<'_> {
         else {
             return Ok(None);
         };
-        let row = rows_of(self.tx, ItemId(item))?.pop();
-        Ok(Some(Kept { text, date, row }))
+        let rows = rows_of(self.tx, self.collection, ItemId(item))?;
+        Ok(Some(Kept { text, date, rows }))
     }
 
-    /// The new item has the old one's caption, with its vector, and its date.
+    /// The new item has the old one's caption, with its vectors, and its date.
     pub(super) fn hand_on(&mut self, item: ItemId, kept: &Kept) -> Result<(), StoreError> {
         self.tx
             .prepare_cached("UPDATE items SET date = ? WHERE id = ?")?
             .execute(params![kept.date, item.0])?;
         let Some(text) = &kept.text else { return Ok(()) };
         self.put_caption(item, Some(text))?;
-        if let Some((num, segment, row)) = kept.row {
+        for &CaptionRow { num, segment, row, now } in &kept.rows {
             self.tx
                 .prepare_cached("INSERT INTO vectors (segment, row, item, part) VALUES (?, ?, ?, ?)")?
                 .execute(params![num, row, item.0, CAPTION])?;
             // It changes hands; it does not die.
             self.done.dead.retain(|dead| *dead != (segment, row));
-            self.done.rows.push(LiveRow { segment, row, item, part: CAPTION });
+            if now {
+                self.done.rows.push(LiveRow { segment, row, item, part: CAPTION });
+            }
         }
         Ok(())
     }
 }
 
-/// The rows of an item's caption: number of the segment, its name, the row.
-fn rows_of(tx: &Transaction<'_>, item: ItemId) -> Result<Vec<(i64, SegmentId, u32)>, StoreError> {
+/// The rows of an item's caption, in every space.
+fn rows_of(
+    tx: &Transaction<'_>,
+    collection: CollectionId,
+    item: ItemId,
+) -> Result<Vec<CaptionRow>, StoreError> {
+    let now = Field::Captions.space(tx, collection)?;
     let mut query = tx.prepare_cached(
-        "SELECT s.num, s.uuid, v.row FROM vectors v JOIN segments s ON s.num = v.segment
+        "SELECT s.num, s.uuid, v.row, s.space FROM vectors v JOIN segments s ON s.num = v.segment
          WHERE v.item = ? AND v.part = ? ORDER BY s.num, v.row",
     )?;
     let rows = query.query_map(params![item.0, CAPTION], |row| {
-        Ok((row.get(0)?, SegmentId(Uuid::from_bytes(row.get(1)?)), row.get(2)?))
+        let (segment, space): (_, String) = (SegmentId(Uuid::from_bytes(row.get(1)?)), row.get(3)?);
+        Ok(CaptionRow { num: row.get(0)?, segment, row: row.get(2)?, now: now.as_ref() == Some(&space) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -15,7 +15,7 @@ pub(super) struct Place {
     num: i64,
     id: SegmentId,
     next: u32,
-    space: String,
+    pub(super) space: String,
     /// The space is searched; else it is being filled.
     now: bool,
 }

@@ -320,25 +320,38 @@ impl Store {
         })
     }
 
+    /// How many parts a collection's field has.
+    pub fn parts(&self, collection: CollectionId, field: Field) -> Result<u64, StoreError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT count(*) FROM items i JOIN parts p ON p.item = i.id
+                 WHERE i.collection = ? AND p.part >= ? AND p.part < ?",
+            )?;
+            let (from, to) = field.parts();
+            Ok(query.query_row(params![collection.0, from, to], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        })
+    }
+
     /// Parts without a vector in the collection's space: never encoded, lost, or encoded in another space. Captions have a
     /// space of their own and are not among them.
     pub fn lacking_vectors(&self, collection: CollectionId) -> Result<Vec<PartId>, StoreError> {
-        self.read(|db| lacking_in(db, collection, Field::Own.space(db, collection)?.as_deref()))
+        self.read(|db| lacking_in(db, collection, Field::Own, Field::Own.space(db, collection)?.as_deref()))
     }
 }
 
-/// Parts of a collection, captions apart, without a vector in a space.
+/// Parts of a collection's field without a vector in a space.
 pub(super) fn lacking_in(
     db: &Connection,
     collection: CollectionId,
+    field: Field,
     space: Option<&str>,
 ) -> Result<Vec<PartId>, StoreError> {
     let mut query = db.prepare_cached(
         "SELECT p.item, p.part FROM items i JOIN parts p ON p.item = i.id WHERE i.collection = ?
-         AND p.part < ? AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
+         AND p.part >= ? AND p.part < ? AND NOT EXISTS (SELECT 1 FROM vectors v JOIN segments s ON s.num = v.segment
                          WHERE v.item = p.item AND v.part = p.part AND s.space = ?)",
     )?;
-    let parts = query.query_map(params![collection.0, CAPTION, space], part_of)?;
+    let parts = query.query_map(params![collection.0, field.parts().0, field.parts().1, space], part_of)?;
     Ok(parts.collect::<Result<_, _>>()?)
 }
 

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::{CAPTION, CollectionId, NewItem, PartId, SpaceRecord, StoreError, collections, items, switch};
+use super::{
+    CAPTION, CollectionId, Field, InSpace, NewItem, PartId, SpaceRecord, StoreError, collections, items,
+    switch,
+};
 use crate::types::{ItemKey, Vector};
 
-/// The spaces that a collection's vectors may lie in.
+/// The spaces that the vectors of a collection's field may lie in.
 pub(super) struct Spaces {
     /// Where it is searched.
     pub now: Option<SpaceRecord>,
@@ -22,9 +25,9 @@ pub(super) struct Rows<'a> {
 }
 
 impl Spaces {
-    pub(super) fn of(db: &Connection, collection: CollectionId) -> Result<Self, StoreError> {
-        let now = collections::by_id(db, collection)?.space;
-        let beside = switch::under_way(db, collection)?.map(|switch| switch.space);
+    pub(super) fn of(db: &Connection, collection: CollectionId, field: Field) -> Result<Self, StoreError> {
+        let now = field.of(&collections::by_id(db, collection)?).1.cloned();
+        let beside = switch::under_way(db, collection, field)?.map(|switch| switch.space);
         Ok(Self { now, beside })
     }
 
@@ -40,29 +43,47 @@ impl Spaces {
     /// out, if its part brings another for the space that it has now.
     pub(super) fn sort<'a>(&self, upserts: &[&'a NewItem]) -> Result<Vec<Rows<'a>>, StoreError> {
         const MOST_PARTS: usize = CAPTION as usize;
-        let mut rows: Vec<Rows<'a>> =
-            self.all().map(|space| Rows { space: space.clone(), vectors: Vec::new() }).collect();
+        let mut rows = self.rows();
         for item in upserts {
             if item.parts.len() > MOST_PARTS {
                 return Err(StoreError::TooManyParts { key: item.key.clone(), max: MOST_PARTS });
             }
-            for part in item.parts.iter().filter(|part| !part.vectors.is_empty()) {
-                if self.now.is_none() {
-                    return Err(StoreError::NoSpace { key: item.key.clone() });
-                }
-                if !part.vectors.iter().any(|made| self.is_now(&made.space)) {
-                    return Err(StoreError::OtherSpace { key: item.key.clone() });
-                }
-                for made in &part.vectors {
-                    if let Some(rows) = rows.iter_mut().find(|rows| rows.space.id == made.space) {
-                        check(&item.key, &made.vector, &rows.space)?;
-                        rows.vectors.push(&made.vector);
-                    }
-                }
+            for part in &item.parts {
+                self.take(&item.key, &part.vectors, &mut rows)?;
             }
         }
         rows.retain(|rows| !rows.vectors.is_empty());
         Ok(rows)
+    }
+
+    /// Room for vectors of each of the spaces.
+    pub(super) fn rows<'a>(&self) -> Vec<Rows<'a>> {
+        self.all().map(|space| Rows { space: space.clone(), vectors: Vec::new() }).collect()
+    }
+
+    /// Puts the vectors of one part where they belong.
+    pub(super) fn take<'a>(
+        &self,
+        key: &ItemKey,
+        vectors: &'a [InSpace],
+        rows: &mut [Rows<'a>],
+    ) -> Result<(), StoreError> {
+        if vectors.is_empty() {
+            return Ok(());
+        }
+        if self.now.is_none() {
+            return Err(StoreError::NoSpace { key: key.clone() });
+        }
+        if !vectors.iter().any(|made| self.is_now(&made.space)) {
+            return Err(StoreError::OtherSpace { key: key.clone() });
+        }
+        for made in vectors {
+            if let Some(rows) = rows.iter_mut().find(|rows| rows.space.id == made.space) {
+                check(key, &made.vector, &rows.space)?;
+                rows.vectors.push(&made.vector);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -93,7 +114,7 @@ pub(super) fn lacking_among<'a>(
     Ok(out)
 }
 
-pub(super) fn check(key: &ItemKey, vector: &Vector, space: &SpaceRecord) -> Result<(), StoreError> {
+fn check(key: &ItemKey, vector: &Vector, space: &SpaceRecord) -> Result<(), StoreError> {
     if vector.dim() == space.dim {
         return Ok(());
     }

@@ -9,10 +9,11 @@ use super::StoreError;
 use super::io::Io;
 
 /// Each brings `user_version` from its place in this list to the next; only ever added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_switch.sql"),
     include_str!("../../migrations/0003_captions.sql"),
+    include_str!("../../migrations/0004_caption_switch.sql"),
 ];
 
 /// The format that this program writes.

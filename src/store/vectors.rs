@@ -14,8 +14,8 @@ use super::route::{self, Rows, Spaces};
 use super::segment::{header, length, stride};
 use super::segments::{self, SegmentRow};
 use super::{
-    Body, CollectionId, ContentId, ItemId, PartId, Segment, SegmentId, SpaceRecord, Stamp, Store, StoreError,
-    Writer,
+    Body, CollectionId, ContentId, Field, ItemId, PartId, Segment, SegmentId, SpaceRecord, Stamp, Store,
+    StoreError, Writer,
 };
 use crate::types::{Dim, ItemKey, Vector};
 
@@ -113,7 +113,7 @@ impl Store {
     pub fn commit(&self, collection: CollectionId, batch: &Batch) -> Result<Committed, StoreError> {
         let upserts = last_of_each_key(&batch.upserts);
         let mut writer = self.writer()?;
-        let spaces = Spaces::of(&writer.conn, collection)?;
+        let spaces = Spaces::of(&writer.conn, collection, Field::Own)?;
         if upserts.is_empty() && batch.deletes.is_empty() {
             return Ok(Committed::default());
         }
@@ -136,14 +136,15 @@ impl Store {
         let mut writer = self.writer()?;
         let record = collections::by_id(&writer.conn, collection)?;
         let space = record.space.ok_or(StoreError::NotEncoded { name: record.name })?;
-        self.fill_in(&mut writer, collection, &space, vectors)
+        self.fill_in(&mut writer, collection, Field::Own, &space, vectors)
     }
 
-    /// The same in a space that is the collection's, or is being filled beside it.
+    /// The same in a space that is a field's, or is being filled beside it.
     pub(super) fn fill_in(
         &self,
         writer: &mut Writer,
         collection: CollectionId,
+        field: Field,
         space: &SpaceRecord,
         vectors: &[(PartId, Vector)],
     ) -> Result<Committed, StoreError> {
@@ -151,7 +152,7 @@ impl Store {
         if lacking.is_empty() {
             return Ok(Committed::default());
         }
-        let spaces = Spaces::of(&writer.conn, collection)?;
+        let spaces = Spaces::of(&writer.conn, collection, field)?;
         let (parts, vectors): (Vec<PartId>, Vec<&Vector>) = lacking.into_iter().unzip();
         let rows = [Rows { space: space.clone(), vectors }];
         self.change(writer, collection, &rows, &spaces, |change, mut places| {

@@ -3,7 +3,7 @@
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use super::home::{Home, PHOTO_ENCODER, Ran, photo};
+use super::home::{Home, PHOTO_ENCODER, Ran, TEXT_ENCODER, photo};
 use super::web::{Part, TestApp};
 
 const TABLE: &str = "\
@@ -254,4 +254,59 @@ fn captions_over_http_and_in_the_page() {
         "replaced"
     );
     assert_eq!(app.get(path).json()["caption"], Value::Null);
+}
+
+#[test]
+fn captions_are_switched_to_another_encoder_and_back() {
+    let home = captioned();
+    let switch = |more: &[&str]| {
+        let mut args = vec!["collections", "switch", "photos", "--json"];
+        args.extend(more);
+        home.run(args)
+    };
+    let record = || home.run(["collections", "--json"]).ok().json()[0].clone();
+    let before = record();
+    let told = switch(&["--captions", TEXT_ENCODER]).ok().json();
+    assert_eq!(
+        (&told["swapped"], &told["encoded"], &told["encoder"]),
+        (&json!(true), &json!(3), &json!(TEXT_ENCODER))
+    );
+    let now = record();
+    assert_eq!((&now["caption_encoder"], &now["captions"]), (&json!(TEXT_ENCODER), &json!(3)));
+    assert_eq!(
+        (&now["encoder"], &now["vectors"]),
+        (&before["encoder"], &before["vectors"]),
+        "the pictures' stays"
+    );
+    let words = search(&home, &["Two ducks, on a pond"]);
+    assert_eq!(
+        (&words["hits"][0]["key"], &words["caption_encoder"]),
+        (&json!("1.jpg"), &json!(TEXT_ENCODER))
+    );
+    assert!(by(&words["hits"][0]).contains(&"caption"));
+    // What comes now is encoded with it; the same again changes nothing.
+    home.put("more.csv", b"photo,caption\n3.jpg,A quiet street\n");
+    assert_eq!(index(&home, &["--captions", "more.csv"]).ok().json()["captioned"], 1);
+    assert_eq!(record()["captions"], 4);
+    assert_eq!(switch(&["--captions", "ngram-hash"]).ok().json()["encoded"], 4);
+    assert_eq!(record()["caption_encoder"], "ngram-hash");
+    for (args, code) in [
+        (vec!["--captions", "ngram-hash"], "switch.same"),
+        (vec!["--captions", PHOTO_ENCODER], "encoder.modality"),
+        (vec!["--captions", "--cancel"], "switch.none"),
+        (vec!["--captions", "nothing"], "encoder.unknown"),
+    ] {
+        let ran = switch(&args);
+        assert_eq!(ran.json()["error"]["code"], code, "{args:?}: {ran:?}");
+    }
+    assert_eq!(home.run(["doctor", "--deep", "--json"]).json()[0]["ok"], true);
+
+    // Beside a server, over its API.
+    let server = super::handover::Server::start(&home, &[]);
+    assert_eq!(switch(&["--captions", TEXT_ENCODER]).ok().json()["swapped"], true);
+    let (status, standing) = server.send("GET", "/collections/photos/switch", "");
+    assert_eq!((status, &standing["caption_switching"]), (200, &Value::Null));
+    let (status, gone) = server.send("DELETE", "/collections/photos/switch?captions=true", "");
+    assert_eq!((status, &gone["cancelled"]), (200, &json!(false)));
+    assert_eq!(server.send("POST", "/collections/photos/switch", r#"{"captions": "yes"}"#).0, 400);
 }

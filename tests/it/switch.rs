@@ -8,7 +8,7 @@ use serde_json::Value;
 use simile::config::{Compute, Config, HubSettings, Limits};
 use simile::ingest::{Entry, put_entry};
 use simile::library::{Library, Offer};
-use simile::store::Access;
+use simile::store::{Access, Field};
 use simile::types::CollectionName;
 
 use crate::handover::Server;
@@ -155,10 +155,10 @@ fn begun(home: &Home) -> String {
     let library = open(home);
     let collection = library.collection(&faq()).unwrap();
     let next = library.encoders().get(&TEXT_ENCODER.parse().unwrap(), None).unwrap();
-    collection.begin_switch(next.about()).unwrap();
-    assert_eq!(collection.lacking_beside().unwrap().len(), 3);
+    collection.begin_switch(Field::Own, next.about()).unwrap();
+    assert_eq!(collection.lacking_beside(Field::Own).unwrap().len(), 3);
     put_entry(&library, &faq(), "new".parse().unwrap(), entry("where is the tab")).unwrap();
-    assert_eq!(collection.lacking_beside().unwrap().len(), 3, "a write goes to both spaces");
+    assert_eq!(collection.lacking_beside(Field::Own).unwrap().len(), 3, "a write goes to both spaces");
     assert_eq!(collection.snapshot().rows(), 4);
     assert_eq!(collection.encoder().unwrap().about().name().as_str(), "ngram-hash");
     collection.name().to_string()

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::types::Vector;
+use crate::types::{Coded, Vector};
 
 pub fn words() -> SpaceRecord {
     SpaceRecord { id: "words-1".into(), descriptor: json!({}), dim: Dim::new(2).unwrap() }
@@ -17,7 +17,7 @@ pub fn told(of: &str, caption: &str, vector: f32) -> Description {
     Description {
         key: key(of),
         caption: Some(caption.to_owned()),
-        vector: Some(in_words(vector)),
+        vectors: vec![InSpace { space: words().id, vector: in_words(vector) }],
         tags: vec!["t".to_owned()],
         date: Some("2024".parse().unwrap()),
         words: vec![caption.to_owned()],
@@ -71,7 +71,7 @@ fn a_caption_stays_with_its_photo_and_goes_with_it() {
 
     let store = Store::open(data.path(), Access::Write).unwrap();
     assert_eq!(captions(&store, id), seen);
-    let none = Description { caption: None, vector: None, ..told("a", "", 0.0) };
+    let none = Description { caption: None, vectors: Vec::new(), ..told("a", "", 0.0) };
     store.describe(id, &[none]).unwrap();
     store.commit(id, &Batch { upserts: Vec::new(), deletes: vec![key("b")] }).unwrap();
     assert!(captions(&store, id).is_empty());
@@ -89,6 +89,8 @@ fn a_folder_from_before_captions_opens_with_all_that_is_in_it() {
     db.execute_batch(
         "DROP INDEX items_by_date; ALTER TABLE items DROP COLUMN date;
          ALTER TABLE collections DROP COLUMN caption_space; ALTER TABLE collections DROP COLUMN caption_encoder;
+         DROP TABLE switches;
+         CREATE TABLE switches (collection INTEGER PRIMARY KEY, old TEXT, new TEXT, encoder TEXT, begun INTEGER);
          PRAGMA user_version = 2;",
     )
     .unwrap();
@@ -141,4 +143,72 @@ fn dead_captions_go_as_other_dead_rows_do() {
     assert_eq!(super::compact::files(data.path()), super::compact::named(&store));
     assert_eq!(store.check().unwrap(), [""; 0]);
     assert!(store.lost_vectors(id).unwrap().is_empty());
+}
+
+pub fn other_words() -> SpaceRecord {
+    SpaceRecord { id: "words-2".into(), descriptor: json!({}), dim: Dim::new(3).unwrap() }
+}
+
+pub fn in_other(x: f32) -> Vector {
+    Vector::unit(vec![1.0, x, 2.0], Dim::new(3).unwrap()).unwrap()
+}
+
+pub fn begin_captions(store: &Store, id: CollectionId) -> Result<SwitchRecord, StoreError> {
+    store.begin_switch(id, Field::Captions, &"zh".parse().unwrap(), &other_words(), None)
+}
+
+/// With vectors for both spaces.
+pub fn told_both(of: &str, caption: &str, x: f32) -> Description {
+    let mut described = told(of, caption, x);
+    described.vectors.push(InSpace { space: other_words().id, vector: in_other(x) });
+    described
+}
+
+#[test]
+fn captions_are_switched_beside_what_is_written_and_searched() {
+    use super::switch::begin;
+    let data = folder();
+    let (store, id) = fresh(data.path());
+    let code = |result: Result<SwitchRecord, StoreError>| result.unwrap_err().code();
+    let begin_captions = |store: &Store| begin_captions(store, id);
+    store.commit(id, &upsert(["a", "b", "c", "d"].map(|k| entry(k, 1, 1)).to_vec())).unwrap();
+    assert_eq!(code(begin_captions(&store)), "collection.no_encoder");
+    store.set_caption_encoder(id, &"e".parse().unwrap(), &words()).unwrap();
+    store.describe(id, &[told("a", "one", 1.0), told("b", "two", 2.0)]).unwrap();
+    begin_captions(&store).unwrap();
+    // The collection's own switch goes beside it, and neither is the other's.
+    begin(&store, id).unwrap();
+    assert_eq!(
+        (store.lacking_beside(id, Field::Captions).unwrap().len(), store.parts(id, Field::Captions).unwrap()),
+        (2, 2)
+    );
+    assert_eq!(store.lacking_beside(id, Field::Own).unwrap().len(), 4);
+    assert!(store.cancel_switch(id, Field::Own).unwrap());
+
+    // Written meanwhile, with both vectors; replaced, deleted.
+    store.describe(id, &[told_both("c", "three", 3.0), told_both("d", "four", 4.0)]).unwrap();
+    let here = |of: &str, text: &str, x: f32| (of.to_owned(), text.to_owned(), in_words(x).into_inner());
+    let now = [here("a", "one", 1.0), here("b", "two", 2.0), here("c", "three", 3.0), here("d", "four", 4.0)];
+    assert_eq!(captions(&store, id), now);
+    store.commit(id, &upsert(vec![entry("c", 9, 1)])).unwrap();
+    store.commit(id, &Batch { upserts: Vec::new(), deletes: vec![key("d")] }).unwrap();
+    assert_eq!(captions(&store, id), now[..3]);
+    assert_eq!(code(store.swap(id, Field::Captions)), "switch.lacks");
+    drop(store);
+    let store = Store::open(data.path(), Access::Write).unwrap();
+    let lacking = store.lacking_beside(id, Field::Captions).unwrap();
+    assert_eq!(lacking.len(), 2, "what was replaced kept both");
+    let fill: Vec<_> = lacking.iter().zip([1.0, 2.0]).map(|(part, x)| (*part, in_other(x))).collect();
+    store.fill_beside(id, Field::Captions, "words-2", &fill).unwrap();
+    store.swap(id, Field::Captions).unwrap();
+    let there = |of: &str, text: &str, x: f32| (of.to_owned(), text.to_owned(), in_other(x).into_inner());
+    let after = [there("a", "one", 1.0), there("b", "two", 2.0), there("c", "three", 3.0)];
+    assert_eq!(captions(&store, id), after);
+    assert_eq!(seen(&store, id).len(), 3, "the pictures are where they were");
+    assert_eq!(super::compact::files(data.path()), super::compact::named(&store));
+    // Made for the space that it left: made again.
+    assert_eq!(refused(store.describe(id, &[told("a", "late", 5.0)])), "vector.other_space");
+    store.describe(id, &[told_both("a", "late", 5.0)]).unwrap();
+    assert_eq!(captions(&store, id)[0], there("a", "late", 5.0));
+    assert_eq!(store.check().unwrap(), [""; 0]);
 }

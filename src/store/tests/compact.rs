@@ -224,7 +224,7 @@ fn copies_of_a_space_that_was_left_meanwhile_are_not_put_in_place() {
     let copies = store.compact(id, Field::Own).unwrap().unwrap();
     begin(&store, id).unwrap();
     fill_all(&store, id);
-    store.swap(id).unwrap();
+    store.swap(id, Field::Own).unwrap();
     assert!(store.install(copies).unwrap().is_none());
     store.sweep();
     assert_eq!(seen(&store, id), expected_wide(&model));

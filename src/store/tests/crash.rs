@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::super::io::{Hook, Op};
-use super::captions::{captions, in_words, told, words};
+use super::captions::{begin_captions, captions, in_other, in_words, told_both, words};
 use super::switch::{begin, expected_wide, fill_all, in_both, wide_vector};
 use super::*;
 
@@ -154,6 +154,8 @@ struct Truth {
     blobs: BTreeSet<ContentId>,
     /// By key: what is told of it, and the seed of that's vector.
     captions: BTreeMap<String, (String, u32)>,
+    /// The captions have been switched to the other space.
+    told_wide: bool,
     /// The collection has been switched to the other space.
     wide: bool,
 }
@@ -166,7 +168,9 @@ impl Truth {
     /// What `captions` shows.
     fn told(&self) -> Vec<(String, String, Vec<f32>)> {
         let told = |(key, (text, seed)): (&String, &(String, u32))| {
-            (key.clone(), text.clone(), in_words(*seed as f32).into_inner())
+            let x = *seed as f32;
+            let vector = if self.told_wide { in_other(x) } else { in_words(x) };
+            (key.clone(), text.clone(), vector.into_inner())
         };
         self.captions.iter().map(told).collect()
     }
@@ -244,7 +248,7 @@ impl Running {
         for name in names.iter().chain(names.first()) {
             self.seed += 10;
             let text = format!("caption {}", self.seed);
-            self.store.describe(self.id, &[told(name, &text, self.seed as f32)]).unwrap();
+            self.store.describe(self.id, &[told_both(name, &text, self.seed as f32)]).unwrap();
             self.truth.captions.insert(name.clone(), (text, self.seed));
             self.acknowledge();
         }
@@ -288,10 +292,35 @@ impl Running {
         }
         fill_all(&self.store, self.id);
         if self.dice.below(4) == 0 {
-            assert!(self.store.cancel_switch(self.id).unwrap());
+            assert!(self.store.cancel_switch(self.id, Field::Own).unwrap());
         } else {
-            self.store.swap(self.id).unwrap();
+            self.store.swap(self.id, Field::Own).unwrap();
             self.truth.wide = true;
+        }
+        self.acknowledge();
+    }
+
+    /// The same for the captions.
+    fn switch_captions(&mut self) {
+        if self.truth.told_wide {
+            return;
+        }
+        begin_captions(&self.store, self.id).unwrap();
+        if self.dice.below(2) == 0 {
+            self.describe();
+        }
+        let lacking = self.store.lacking_beside(self.id, Field::Captions).unwrap();
+        let vectors = lacking.into_iter().map(|part| {
+            let item = self.store.items(&[part.item]).unwrap().remove(0);
+            (part, in_other(self.truth.captions[item.key.as_str()].1 as f32))
+        });
+        let vectors: Vec<_> = vectors.collect();
+        self.store.fill_beside(self.id, Field::Captions, "words-2", &vectors).unwrap();
+        if self.dice.below(4) == 0 {
+            assert!(self.store.cancel_switch(self.id, Field::Captions).unwrap());
+        } else {
+            self.store.swap(self.id, Field::Captions).unwrap();
+            self.truth.told_wide = true;
         }
         self.acknowledge();
     }
@@ -320,9 +349,10 @@ fn record(seed: u64) -> Run {
     run.change();
     run.describe();
     for _ in 0..10 {
-        match run.dice.below(12) {
+        match run.dice.below(14) {
             0..3 => run.change(),
-            10.. => run.describe(),
+            10..12 => run.describe(),
+            12.. => run.switch_captions(),
             3 => run.import_again(),
             4 => run.seal(),
             5..8 => run.compact(),
@@ -336,15 +366,17 @@ fn record(seed: u64) -> Run {
 }
 
 /// Every sequence is cut at every step, three ways.
-const SEQUENCES: u64 = 5;
+const SEQUENCES: u64 = 6;
 
 #[test]
 fn after_any_crash_all_that_was_acknowledged_is_there() {
-    let (mut removed, mut switched, mut compacted, mut cuts) = (0, 0, 0, 0);
+    let (mut removed, mut switched, mut told_wide, mut compacted, mut cuts) = (0, 0, 0, 0, 0);
     for seed in 0..SEQUENCES {
         let run = record(seed);
         removed += run.steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
-        switched += usize::from(run.acknowledged.last().is_some_and(|(_, truth)| truth.wide));
+        let last = &run.acknowledged.last().expect("it was acknowledged").1;
+        switched += usize::from(last.wide);
+        told_wide += usize::from(last.told_wide);
         compacted += run.captions_compacted;
         cuts += 3 * (run.steps.len() + 1);
         for done in 0..=run.steps.len() {
@@ -365,9 +397,12 @@ fn after_any_crash_all_that_was_acknowledged_is_there() {
         }
     }
     println!(
-        "{cuts} cuts in {SEQUENCES} sequences; {removed} files removed, {switched} switched, captions compacted {compacted} times"
+        "{cuts} cuts in {SEQUENCES} sequences; {removed} files removed, {switched} switched, captions compacted {compacted} times, switched {told_wide}"
     );
-    assert!(removed > 3 && switched > 1 && compacted > 2, "the sequences compact and switch, too");
+    assert!(
+        removed > 3 && switched > 1 && compacted > 2 && told_wide > 1,
+        "the sequences compact and switch, too"
+    );
 }
 
 fn check(run: &Run, done: usize, data: &Path, what: &str) {

@@ -53,7 +53,7 @@ fn deeds() -> Vec<Deed> {
             act: |store, id| {
                 begin(store, id)?;
                 try_fill_all(store, id)?;
-                store.swap(id).map(drop)
+                store.swap(id, Field::Own).map(drop)
             },
             after: |_| {},
         },

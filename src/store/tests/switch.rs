@@ -26,13 +26,13 @@ pub fn fill_all(store: &Store, id: CollectionId) {
 }
 
 pub fn try_fill_all(store: &Store, id: CollectionId) -> Result<(), StoreError> {
-    let lacking = store.lacking_beside(id)?.into_iter().map(|part| {
+    let lacking = store.lacking_beside(id, Field::Own)?.into_iter().map(|part| {
         let item = store.items(&[part.item]).unwrap().remove(0);
         let Body::Faq { question, .. } = item.body else { panic!("an FAQ") };
         let seed: u32 = question.rsplit(' ').next().unwrap().parse().unwrap();
         (part, wide_vector(seed + u32::from(part.part)))
     });
-    store.fill_beside(id, &wider().id, &lacking.collect::<Vec<_>>()).map(drop)
+    store.fill_beside(id, Field::Own, &wider().id, &lacking.collect::<Vec<_>>()).map(drop)
 }
 
 /// What `seen` shows of entries made by `in_both`, in the wider space.
@@ -49,7 +49,7 @@ fn code<T: std::fmt::Debug>(result: Result<T, StoreError>) -> &'static str {
 }
 
 pub fn begin(store: &Store, id: CollectionId) -> Result<SwitchRecord, StoreError> {
-    store.begin_switch(id, &"zh".parse().unwrap(), &wider(), Some(b"table"))
+    store.begin_switch(id, Field::Own, &"zh".parse().unwrap(), &wider(), Some(b"table"))
 }
 
 fn files(data: &Path) -> usize {
@@ -61,19 +61,22 @@ fn a_space_is_filled_beside_the_other_and_takes_its_place() {
     let data = folder();
     let (store, id) = fresh(data.path());
     store.commit(id, &upsert(vec![entry("a", 1, 2), entry("b", 5, 1)])).unwrap();
-    assert_eq!(store.switch(id).unwrap(), None);
-    assert_eq!((code(store.swap(id)), store.cancel_switch(id).unwrap()), ("switch.none", false));
+    assert_eq!(store.switch(id, Field::Own).unwrap(), None);
+    assert_eq!(
+        (code(store.swap(id, Field::Own)), store.cancel_switch(id, Field::Own).unwrap()),
+        ("switch.none", false)
+    );
     assert_eq!(begin(&store, id).unwrap().old, "space-1");
     assert_eq!(store.fitted("space-2").unwrap().as_deref(), Some(b"table".as_slice()));
-    assert_eq!(store.lacking_beside(id).unwrap().len(), 3);
+    assert_eq!(store.lacking_beside(id, Field::Own).unwrap().len(), 3);
 
     // Writes go to both; searches see the old one alone.
     let done = store.commit(id, &upsert(vec![in_both("c", 8, 1)])).unwrap();
     assert_eq!((done.rows.len(), done.segments.len(), files(data.path())), (1, 1, 2));
     let mut model = BTreeMap::from([("a".into(), (1, 2)), ("b".into(), (5, 1)), ("c".into(), (8, 1))]);
     assert_eq!(seen(&store, id), expected(&model));
-    assert_eq!(store.lacking_beside(id).unwrap().len(), 3);
-    assert_eq!(code(store.swap(id)), "switch.lacks");
+    assert_eq!(store.lacking_beside(id, Field::Own).unwrap().len(), 3);
+    assert_eq!(code(store.swap(id, Field::Own)), "switch.lacks");
 
     // A writer that does not know of it leaves a gap, and what is deleted leaves none.
     store.commit(id, &upsert(vec![entry("d", 20, 2)])).unwrap();
@@ -84,20 +87,20 @@ fn a_space_is_filled_beside_the_other_and_takes_its_place() {
 
     // Another program goes on with it.
     let store = Store::open(data.path(), Access::Write).unwrap();
-    assert_eq!(begin(&store, id).unwrap(), store.switch(id).unwrap().unwrap());
-    assert_eq!(store.lacking_beside(id).unwrap().len(), 4);
+    assert_eq!(begin(&store, id).unwrap(), store.switch(id, Field::Own).unwrap().unwrap());
+    assert_eq!(store.lacking_beside(id, Field::Own).unwrap().len(), 4);
     fill_all(&store, id);
     assert_eq!(seen(&store, id), expected(&model));
     let reader = Store::open(data.path(), Access::Read).unwrap();
     let held = reader.segments(id).unwrap();
-    assert_eq!(store.swap(id).unwrap().encoder.as_str(), "zh");
+    assert_eq!(store.swap(id, Field::Own).unwrap().encoder.as_str(), "zh");
 
     let record = store.collection(&"faq".parse().unwrap()).unwrap().unwrap();
     assert_eq!((record.space, record.encoder.unwrap().as_str()), (Some(wider()), "zh"));
     let now = expected_wide(&model);
     for store in [&store, &reader] {
         assert_eq!(seen(store, id), now);
-        assert_eq!(store.switch(id).unwrap(), None);
+        assert_eq!(store.switch(id, Field::Own).unwrap(), None);
     }
     assert_eq!(files(data.path()), 1, "what lay in the old space is gone");
     assert_eq!(held[0].row(0), vector(1).as_slice(), "a mapping that a search holds stays good");
@@ -118,12 +121,15 @@ fn a_switch_that_is_given_up_leaves_nothing() {
     for _ in 0..2 {
         begin(&store, id).unwrap();
         let third = SpaceRecord { id: "space-3".into(), ..wider() };
-        assert_eq!(code(store.begin_switch(id, &"x".parse().unwrap(), &third, None)), "switch.other");
+        assert_eq!(
+            code(store.begin_switch(id, Field::Own, &"x".parse().unwrap(), &third, None)),
+            "switch.other"
+        );
         fill_all(&store, id);
         assert_eq!(files(data.path()), 2);
-        assert!(store.cancel_switch(id).unwrap());
+        assert!(store.cancel_switch(id, Field::Own).unwrap());
         assert_eq!((files(data.path()), store.fitted("space-2").unwrap()), (1, None));
-        assert_eq!(code(store.fill_beside(id, "space-2", &[])), "switch.none");
+        assert_eq!(code(store.fill_beside(id, Field::Own, "space-2", &[])), "switch.none");
     }
     assert_eq!(seen(&store, id), expected(&BTreeMap::from([("a".into(), (1, 2))])));
     begin(&store, id).unwrap();
@@ -144,8 +150,8 @@ fn what_the_new_space_loses_is_filled_again_and_is_not_lost() {
 
     let store = Store::open(data.path(), Access::Write).unwrap();
     assert!(store.lost_vectors(id).unwrap().is_empty());
-    assert_eq!(code(store.swap(id)), "switch.lacks");
+    assert_eq!(code(store.swap(id, Field::Own)), "switch.lacks");
     fill_all(&store, id);
-    store.swap(id).unwrap();
+    store.swap(id, Field::Own).unwrap();
     assert_eq!(seen(&store, id)["a"].1.len(), 2);
 }

@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::collections::Started;
 use crate::ingest::switch::{self, SwitchRequest};
 use crate::library::{Offer, SwitchInfo};
+use crate::store::Field;
 use crate::types::{CollectionName, EncoderName};
 use crate::web::App;
-use crate::web::extract::{Json, Path};
+use crate::web::extract::{Json, Path, Query};
 use crate::web::problem::Problem;
 
 /// How a collection stands to another encoder.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Standing {
     switching: Option<SwitchInfo>,
+    /// The same of its captions.
+    caption_switching: Option<SwitchInfo>,
     offers: Vec<Offer>,
 }
 
@@ -37,6 +40,19 @@ pub struct Begin {
     encoder: Option<EncoderName>,
     #[serde(default)]
     drop_missing: bool,
+    /// The captions' encoder, rather than the collection's own.
+    #[serde(default)]
+    captions: bool,
+}
+
+/// Which of a collection's encoders is meant.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// The captions' encoder, rather than the collection's own.
+    #[serde(default)]
+    captions: bool,
 }
 
 /// How a collection stands to another encoder.
@@ -46,9 +62,11 @@ pub async fn get(State(app): State<App>, Path(c): Path<String>) -> Result<Answer
     let name: CollectionName = c.parse()?;
     app.work(move |app| {
         let collection = app.library().collection(&name)?;
-        let standing =
-            Standing { switching: collection.switching()?, offers: app.library().offers(&collection)? };
-        Ok::<_, Problem>(Answer(standing))
+        Ok::<_, Problem>(Answer(Standing {
+            switching: collection.switching(Field::Own)?,
+            caption_switching: collection.switching(Field::Captions)?,
+            offers: app.library().offers(&collection)?,
+        }))
     })
     .await
 }
@@ -66,16 +84,22 @@ pub async fn start(
         let detail = "the body names another collection than the address; leave it out";
         return Err(Problem::input("request.collection", "collection", detail));
     }
-    let request = SwitchRequest { collection, encoder: begin.encoder, drop_missing: begin.drop_missing };
+    let Begin { encoder, drop_missing, captions, .. } = begin;
+    let request = SwitchRequest { collection, encoder, drop_missing, captions };
     let job = app.work(move |app| switch::start(&app.0.library, request)).await?;
     Ok((StatusCode::ACCEPTED, Answer(Started { job: job.0 })))
 }
 
 /// Gives a switch up: what was encoded for it goes, the collection stays as it is.
-#[utoipa::path(delete, path = "/api/v1/collections/{c}/switch", tag = "switch", params(("c" = CollectionName, Path, description = "The collection")),
+#[utoipa::path(delete, path = "/api/v1/collections/{c}/switch", tag = "switch", params(("c" = CollectionName, Path, description = "The collection"), Which),
     responses((status = 200, description = "Whether there was one", body = Cancelled)))]
-pub async fn cancel(State(app): State<App>, Path(c): Path<String>) -> Result<Answer<Cancelled>, Problem> {
+pub async fn cancel(
+    State(app): State<App>,
+    Path(c): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Answer<Cancelled>, Problem> {
     let name: CollectionName = c.parse()?;
-    let was = app.work(move |app| app.library().collection(&name)?.cancel_switch()).await?;
+    let field = if which.captions { Field::Captions } else { Field::Own };
+    let was = app.work(move |app| app.library().collection(&name)?.cancel_switch(field)).await?;
     Ok(Answer(Cancelled { cancelled: was }))
 }

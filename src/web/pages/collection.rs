@@ -28,7 +28,7 @@ const SHOWN: usize = 48;
 pub struct CollectionPage {
     s: Shell,
     c: CollectionView,
-    e: EncoderPanel,
+    panels: Vec<EncoderPanel>,
     problem: Option<Problem>,
 }
 
@@ -122,20 +122,21 @@ fn page(
 ) -> Result<CollectionPage, Problem> {
     let l = prefs.lang;
     let collides = problem.as_ref().is_some_and(|p| p.code == "key.collides");
-    let (mut c, e) = match (app.library().collection(name), asked.kind.parse::<Kind>()) {
+    let (mut c, panels) = match (app.library().collection(name), asked.kind.parse::<Kind>()) {
         (Ok(collection), _) => {
             let info = collection.info()?;
-            let panel = EncoderPanel::of(app.library(), &collection, &info)?;
-            (CollectionView::of(&collection, info, &asked.after, l)?, panel)
+            let own = EncoderPanel::of(app.library(), &collection, &info)?;
+            let panels = vec![own, EncoderPanel::of_captions(app.library(), &info)];
+            (CollectionView::of(&collection, info, &asked.after, l)?, panels)
         }
         (Err(LibraryError::UnknownCollection { .. }), Ok(kind)) => {
-            (CollectionView::to_be(name, kind), EncoderPanel::default())
+            (CollectionView::to_be(name, kind), Vec::new())
         }
         (Err(e), _) => return Err(e.into()),
     };
     c.here_open = problem.as_ref().is_some_and(|p| p.field.as_deref() == Some("path"));
     c.prefix_open = collides;
-    Ok(CollectionPage { s: Shell::new(app, prefs, "collections"), c, e, problem })
+    Ok(CollectionPage { s: Shell::new(app, prefs, "collections"), c, panels, problem })
 }
 
 /// The page again after a form of it failed.

@@ -8,6 +8,7 @@ use super::{see, see_job};
 use crate::encoder::{Modality, State as Reach};
 use crate::ingest::switch::{self, SwitchRequest};
 use crate::library::{Collection, CollectionInfo, Library, Offer, SwitchInfo};
+use crate::store::Field;
 use crate::types::{CollectionName, EncoderName};
 use crate::web::extract::{Form, Path};
 use crate::web::lang::Lang;
@@ -17,6 +18,8 @@ use crate::web::{App, format, link};
 /// What the page offers about the encoder of a collection.
 #[derive(Default)]
 pub struct EncoderPanel {
+    /// It is about the captions' encoder, not the collection's own.
+    pub captions: bool,
     pub starter: bool,
     pub offers: Vec<OfferView>,
     /// Others of its kind that are known: on disk, or to be fetched.
@@ -55,11 +58,32 @@ impl EncoderPanel {
             e.modality == Some(modality) && e.name != *name && e.state != Reach::Unusable
         };
         Ok(Self {
+            captions: false,
             starter: library.catalog().is_starter(name),
             offers: offers.into_iter().map(OfferView::of).collect(),
             others: entries.filter(fits).map(|e| e.name.to_string()).collect(),
-            under_way: info.switching.as_ref().map(|switch| UnderWay::of(library, info, switch)),
+            under_way: info.switching.as_ref().map(|switch| UnderWay::of(library, info, switch, "switch")),
         })
+    }
+
+    /// The same of the captions' encoder, where there are captions.
+    pub fn of_captions(library: &Library, info: &CollectionInfo) -> Self {
+        let Some(name) = &info.caption_encoder else { return Self::default() };
+        let fits = |e: &crate::encoder::Entry| {
+            e.modality == Some(Modality::Text) && e.name != *name && e.state != Reach::Unusable
+        };
+        let switch = info.caption_switching.as_ref();
+        Self {
+            captions: true,
+            starter: false,
+            offers: Vec::new(),
+            others: library.catalog().list().into_iter().filter(fits).map(|e| e.name.to_string()).collect(),
+            under_way: switch.map(|switch| UnderWay::of(library, info, switch, "switch_captions")),
+        }
+    }
+
+    pub fn title(&self, l: Lang) -> &'static str {
+        if self.captions { l.caption_encoder() } else { l.encoder() }
     }
 
     /// Whether there is anything to show.
@@ -97,9 +121,9 @@ impl OfferView {
 }
 
 impl UnderWay {
-    fn of(library: &Library, info: &CollectionInfo, switch: &SwitchInfo) -> Self {
+    fn of(library: &Library, info: &CollectionInfo, switch: &SwitchInfo, kind: &str) -> Self {
         let jobs = library.jobs().list(50).unwrap_or_default().into_iter();
-        let mut mine = jobs.filter(|job| job.kind == "switch" && job.collection.as_ref() == Some(&info.name));
+        let mut mine = jobs.filter(|job| job.kind == kind && job.collection.as_ref() == Some(&info.name));
         let last = mine.next();
         let running = last.as_ref().is_some_and(|job| !job.state.ended());
         let missing = last.and_then(|job| job.report).and_then(|r| r["missing"].as_array().map(Vec::len));
@@ -128,6 +152,7 @@ impl UnderWay {
 pub struct SwitchForm {
     encoder: String,
     drop_missing: Option<String>,
+    captions: Option<String>,
 }
 
 /// `POST /c/{c}/switch`
@@ -139,15 +164,21 @@ pub async fn start(
     let collection: CollectionName = c.parse()?;
     let encoder = Some(form.encoder.trim()).filter(|name| !name.is_empty());
     let encoder = encoder.map(str::parse::<EncoderName>).transpose()?;
-    let request = SwitchRequest { collection, encoder, drop_missing: form.drop_missing.is_some() };
+    let (drop_missing, captions) = (form.drop_missing.is_some(), form.captions.is_some());
+    let request = SwitchRequest { collection, encoder, drop_missing, captions };
     let job = app.work(move |app| switch::start(&app.0.library, request)).await?;
     Ok(see_job(job))
 }
 
 /// `POST /c/{c}/switch/cancel`
-pub async fn cancel(State(app): State<App>, Path(c): Path<String>) -> Result<Response, Problem> {
+pub async fn cancel(
+    State(app): State<App>,
+    Path(c): Path<String>,
+    Form(form): Form<SwitchForm>,
+) -> Result<Response, Problem> {
     let name: CollectionName = c.parse()?;
     let url = link::collection(&name);
-    app.work(move |app| app.library().collection(&name)?.cancel_switch()).await?;
+    let field = if form.captions.is_some() { Field::Captions } else { Field::Own };
+    app.work(move |app| app.library().collection(&name)?.cancel_switch(field)).await?;
     Ok(see(&url))
 }

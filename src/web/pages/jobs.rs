@@ -193,6 +193,7 @@ fn headline(view: &JobView, l: Lang) -> String {
         "pull" => l.job_pull(),
         "rebuild" => l.job_rebuild(),
         "switch" => l.job_switch(),
+        "switch_captions" => l.job_switch_captions(),
         "compact" => l.job_compact(),
         _ => l.job_index(),
     };
