@@ -95,6 +95,8 @@ texts! {
     offer_fetch_size(encoder, size) = "A better encoder can be fetched: {encoder}, about {size}." | "可获取更好的编码器：{encoder}，约 {size}。";
     offer_fit(encoder, texts) = "There are {texts} texts now: {encoder} can weigh words by how rare they are among them." | "现有 {texts} 条文字，{encoder} 可按词的稀有程度加权。";
     offer_refit(encoder, before, texts) = "The word weights of {encoder} come from {before} texts; there are {texts} now." | "{encoder} 的词权重来自 {before} 条文字，现有 {texts} 条。";
+    caption_encoder = "Encoder of the captions" | "说明文字的编码器";
+    job_switch_captions = "Switching the captions' encoder" | "切换说明文字的编码器";
     switch_it = "Switch" | "切换";
     switch_fetch = "Fetch it and switch" | "获取并切换";
     switch_refit = "Fit it anew" | "重新计算权重";
@@ -218,6 +220,8 @@ texts! {
     for_photos(dim) = "for photos, {dim}-d" | "用于照片，{dim} 维";
     text_encoder = "for text" | "用于文字";
     photo_encoder = "for photos" | "用于照片";
+    verified = "Verified: on these files it makes the same vectors as its original." | "已核实：在这些文件上得到的向量与原版一致。";
+    not_verified = "Not verified on this machine: simile models verify" | "未在本机核实：simile models verify";
     state_on_disk = "ready" | "可用";
     state_pullable = "can be got" | "可获取";
     state_broken = "cannot be used" | "不可用";

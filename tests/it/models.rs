@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::home::{FAQ, Home, Ran};
 use crate::hub::HubServer;
+use crate::web::TestApp;
 
 fn bert() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/encoders/bert")
@@ -149,4 +150,31 @@ fn a_folder_is_added_used_and_removed() {
     assert!(used.err.contains("faq"), "{used:?}");
     home.run(["models", "remove", "mine", "--force"]).ok();
     assert_eq!(home.run(["models", "verify", "mine"]).code, 4);
+}
+
+#[test]
+fn the_page_and_the_api_say_what_was_verified() {
+    let app = TestApp::start();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/resnet50-starter");
+    let folder = app.folder.path().join("encoders/resnet50-starter");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["card.toml", "model.safetensors"] {
+        std::fs::copy(shipped.join(file), folder.join(file)).unwrap();
+    }
+    let told = || {
+        let all = app.get("/api/v1/models").json();
+        let mine = all.as_array().unwrap().iter().find(|e| e["name"] == "resnet50-starter").unwrap().clone();
+        let page = app.get("/about").text();
+        let card = page.split("<h2>resnet50-starter</h2>").nth(1).unwrap().split("</li>").next().unwrap();
+        (mine["verified"].as_bool().unwrap(), card.contains("Verified:"), card.contains("Not verified"))
+    };
+    assert_eq!(told(), (false, false, true));
+    let home = Home::new();
+    let mut command = home.command();
+    command
+        .env("SIMILE_DATA", app.folder.path().join("data"))
+        .env("SIMILE_MODELS", app.folder.path().join("encoders"));
+    let ran = command.args(["models", "verify", "resnet50-starter", "--json"]).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(told(), (true, true, false));
 }

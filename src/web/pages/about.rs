@@ -30,6 +30,8 @@ pub struct EncoderCard {
     pub state_code: &'static str,
     /// Code, folder and sentence of what is wrong with it.
     wrong: Option<(&'static str, Option<String>, String)>,
+    /// Whether its vectors were compared with its original's; `None` where no file is on disk.
+    verified: Option<bool>,
     modality: Option<Modality>,
     dim: Option<String>,
 }
@@ -54,6 +56,10 @@ impl EncoderCard {
     /// Why it cannot be used.
     pub fn why(&self, l: Lang) -> Option<String> {
         self.wrong.as_ref().map(|(code, path, why)| l.trouble(code, path.as_deref(), why))
+    }
+
+    pub fn verified_line(&self, l: Lang) -> Option<&'static str> {
+        self.verified.map(|verified| if verified { l.verified() } else { l.not_verified() })
     }
 
     pub fn state(&self, l: Lang) -> &'static str {
@@ -89,6 +95,7 @@ impl From<Entry> for EncoderCard {
                 State::Pullable => "pullable",
                 State::Unusable => "broken",
             },
+            verified: (entry.state == State::OnDisk && entry.path.is_some()).then_some(entry.verified),
             wrong: entry.why.map(|why| (entry.code.unwrap_or_default(), entry.path, why)),
             modality: entry.modality,
             dim: entry.dim.map(|d| d.to_string()),
