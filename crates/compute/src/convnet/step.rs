@@ -83,10 +83,10 @@ impl<N: MapNumber> Net<N> {
                 };
                 let a = Shared(from.0.cast::<u8>());
                 let weights = self.arena.weights(packed);
+                let (stride, taps) = (geometry.stride, &geometry.taps);
                 // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
                 // `assemble`; the map to add has the output's geometry (`lay_out`); no two of the three share memory
                 // (`slots`: a map's slot is free only after its last use); tiles do not overlap.
-                let (stride, taps) = (geometry.stride, &geometry.taps);
                 unsafe { split::multiply(isa, pool, weights, a, stride, taps, &geometry.tiles, &sink) }
             }
             Work::Winograd { layer, bias, relu } => {
