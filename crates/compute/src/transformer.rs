@@ -3,9 +3,11 @@
 //! Tokens of all texts lie one behind the other, without padding: products see rows of tokens, attention goes text by
 //! text and head by head. A text's vector does not depend on the texts beside it: every sum has one order.
 
+mod cut;
 mod layer;
 mod numbers;
 mod pass;
+mod scratch;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,7 @@ use crate::quantise::ZERO;
 use crate::{Isa, Pool};
 use layer::{Block, Layer};
 use numbers::Numbers;
-use pass::Scratch;
+use scratch::Scratch;
 
 /// What products are computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

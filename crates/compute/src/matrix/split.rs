@@ -69,6 +69,9 @@ impl Tiles for Even {
 /// Multiply-adds of a register that a task has at least, some 2 µs: less, and threads wait for each other's counting.
 const TASK: usize = 16 * 1024;
 
+/// Tiles up to which a product is as fast as its weights can be read.
+const STREAM: usize = 2;
+
 /// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are runs of panels: each
 /// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles.
 ///
@@ -93,7 +96,11 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
     if rows <= weights.columns() + MOST_ROWS && weights.panels() >= 4 * threads {
         let panels = weights.panels();
         let work = 2 * rows * weights.taps() * weights.steps();
-        let run = TASK.div_ceil(work).clamp(1, panels / threads);
+        // Few rows wait for the weights: each thread reads one stream, from its first panel to its last.
+        let run = match count {
+            0..=STREAM => panels.div_ceil(threads),
+            _ => TASK.div_ceil(work).clamp(1, panels / threads),
+        };
         let tasks = panels.div_ceil(run).next_multiple_of(threads);
         pool.run(tasks, |i| {
             let panels = |i: usize| i * panels / tasks;

@@ -3,21 +3,19 @@
 //! With several passes, each thread takes its own from the first layer to the last. With one, threads take rows of their
 //! own and meet once a layer, where attention reads the other's keys and values; with few rows, they share each product.
 
+use super::cut::{cut, even};
 use super::layer::{Block, Layer, Ready};
 use super::numbers::Numbers;
+use super::scratch::{Span, View, Views};
 use super::{Sizes, Stack};
-use crate::attention::{self, Shape, attend};
+use crate::attention::{Shape, attend};
 use crate::buffer::Shared;
-use crate::matrix::{Act, Rows, RowsMut, skew};
+use crate::matrix::{Act, Rows, RowsMut};
 use crate::norm::LayerNorm;
 use crate::number::{Element, Number};
 use crate::pooling::{Pooling, pool as pooled};
-use crate::{Buffer, Isa, Pool};
+use crate::{Isa, Pool};
 
-/// Tokens of a pass of one thread, if no text has more.
-const PASS: usize = 192;
-/// Tokens per thread from which on threads take passes of their own, if there are texts enough.
-const ALONE: usize = 48;
 /// Rows per thread from which on threads take rows of their own, where weights are [`LIGHT`].
 const OWN_ROWS: usize = 8;
 /// Bytes of weights that every thread may read all of: products are so small that to meet after each costs more.
@@ -27,153 +25,6 @@ const LIGHT: usize = 64 << 20;
 const TASK: usize = 16 * 1024;
 /// Multiply-adds of a task of attention.
 const HEADS: usize = 64 * 1024;
-
-/// Rows of `stride` elements, whole steps of any number type, none a multiple of 2 KiB apart.
-struct Plane<T> {
-    buffer: Buffer<T>,
-    stride: usize,
-}
-
-impl<T: Element> Plane<T> {
-    fn new(rows: usize, width: usize) -> Self {
-        let width = width.next_multiple_of(16);
-        let stride = width + skew::<T>(width);
-        Self { buffer: Buffer::new(rows * stride), stride }
-    }
-    fn view(&mut self) -> View<T> {
-        View { start: self.buffer.share(), stride: self.stride }
-    }
-}
-
-/// A plane that tasks share; each writes rows, or columns, of its own.
-struct View<T> {
-    start: Shared<T>,
-    stride: usize,
-}
-
-impl<T> Clone for View<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for View<T> {}
-
-impl<T> View<T> {
-    /// # Safety
-    /// The rows must be the plane's, and nobody may write them meanwhile.
-    unsafe fn rows<'a>(self, (from, until): Span) -> Rows<'a, T> {
-        // SAFETY: the caller's.
-        let data = unsafe {
-            std::slice::from_raw_parts(self.start.at(from * self.stride), (until - from) * self.stride)
-        };
-        Rows::new(data, until - from, self.stride)
-    }
-    /// # Safety
-    /// The rows must be the plane's, and nobody else may read or write them meanwhile.
-    unsafe fn rows_mut<'a>(self, (from, until): Span) -> RowsMut<'a, T> {
-        // SAFETY: the caller's.
-        let data = unsafe {
-            std::slice::from_raw_parts_mut(self.start.at(from * self.stride), (until - from) * self.stride)
-        };
-        RowsMut::new(data, until - from, self.stride)
-    }
-    /// # Safety
-    /// As of `rows_mut`, for `width` elements of row `i`.
-    unsafe fn row_mut<'a>(self, i: usize, width: usize) -> &'a mut [T] {
-        // SAFETY: the caller's.
-        unsafe { std::slice::from_raw_parts_mut(self.start.at(i * self.stride), width) }
-    }
-}
-
-/// Rows `(from, until)`.
-type Span = (usize, usize);
-
-/// All rows of a pass; kept for the next.
-pub(super) struct Scratch<N: Numbers> {
-    tokens: usize,
-    /// The stream of residuals, and the other end of it.
-    x: Plane<f32>,
-    y: Plane<f32>,
-    /// Rows of the stream, or of `ctx`, made ready for a product.
-    ready: Plane<N::Input>,
-    /// What rounding left of `ready`, where that is multiplied too; its scale is 0 for rows where it is not.
-    rest: Plane<N::Input>,
-    rest_scales: Plane<f32>,
-    /// One is read, by all, while the next layer's is written.
-    qkv: [Plane<N::Middle>; 2],
-    ctx: Plane<N::Middle>,
-    inner: Plane<N::Middle>,
-    inner_ready: Plane<N::Input>,
-    scales: Plane<f32>,
-    /// The first row of each text.
-    firsts: Vec<usize>,
-    /// One per task of attention that has run at the same time.
-    heads: Heads,
-}
-
-type Heads = std::sync::Mutex<Vec<attention::Scratch>>;
-
-impl<N: Numbers> Scratch<N> {
-    fn new(sizes: &Sizes, tokens: usize) -> Self {
-        let Sizes { embedding, hidden, inner, .. } = *sizes;
-        // x is the residual of y and y of x: both have one stride.
-        let wide = hidden.max(embedding);
-        Self {
-            tokens,
-            x: Plane::new(tokens, wide),
-            y: Plane::new(tokens, wide),
-            ready: Plane::new(if N::STREAM_IS_INPUT { 0 } else { tokens }, wide),
-            rest: Plane::new(if N::REST { tokens } else { 0 }, wide),
-            rest_scales: Plane { buffer: Buffer::new(if N::REST { tokens } else { 0 }), stride: 1 },
-            qkv: [0, 1].map(|_| Plane::new(tokens, 3 * hidden)),
-            ctx: Plane::new(tokens, hidden),
-            inner: Plane::new(tokens, inner),
-            inner_ready: Plane::new(if N::MIDDLE_IS_INPUT { 0 } else { tokens }, inner),
-            scales: Plane { buffer: Buffer::new(tokens), stride: 1 },
-            firsts: Vec::new(),
-            heads: Heads::default(),
-        }
-    }
-
-    fn views(&mut self) -> Views<'_, N> {
-        Views {
-            x: self.x.view(),
-            y: self.y.view(),
-            ready: self.ready.view(),
-            rest: self.rest.view(),
-            rest_scales: self.rest_scales.view(),
-            qkv: self.qkv.each_mut().map(Plane::view),
-            ctx: self.ctx.view(),
-            inner: self.inner.view(),
-            inner_ready: self.inner_ready.view(),
-            scales: self.scales.view(),
-            firsts: &self.firsts,
-            heads: &self.heads,
-        }
-    }
-}
-
-struct Views<'a, N: Numbers> {
-    x: View<f32>,
-    y: View<f32>,
-    ready: View<N::Input>,
-    rest: View<N::Input>,
-    rest_scales: View<f32>,
-    qkv: [View<N::Middle>; 2],
-    ctx: View<N::Middle>,
-    inner: View<N::Middle>,
-    inner_ready: View<N::Input>,
-    scales: View<f32>,
-    firsts: &'a [usize],
-    heads: &'a Heads,
-}
-
-impl<N: Numbers> Clone for Views<'_, N> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<N: Numbers> Copy for Views<'_, N> {}
 
 /// What every step of a pass needs.
 struct Pass<'a, N: Numbers> {
@@ -242,54 +93,6 @@ impl<N: Numbers> Stack<N> {
         }
         out
     }
-
-    fn take_scratch(&self, sizes: &Sizes, tokens: usize) -> Scratch<N> {
-        let mut free = self.free.lock().unwrap_or_else(|e| e.into_inner());
-        // The smallest that is large enough; a new one takes the place of one that is too small.
-        let enough = free.iter().enumerate().filter(|(_, s)| s.tokens >= tokens);
-        match enough.min_by_key(|(_, s)| s.tokens).map(|(i, _)| i) {
-            Some(i) => free.swap_remove(i),
-            None => {
-                free.pop();
-                drop(free);
-                Scratch::new(sizes, tokens.next_multiple_of(64))
-            }
-        }
-    }
-}
-
-/// `(from, until)`: passes of about as many tokens each, at most [`PASS`] where the texts allow it.
-fn cut(texts: &[&[u32]], threads: usize) -> Vec<(usize, usize)> {
-    let tokens: usize = texts.iter().map(|t| t.len()).sum();
-    let mut count = tokens.div_ceil(PASS).max(1);
-    if tokens >= threads * ALONE {
-        count = count.next_multiple_of(threads);
-    }
-    let (mut passes, mut from, mut seen) = (Vec::with_capacity(count), 0, 0);
-    for (i, text) in texts.iter().enumerate() {
-        // The middle of a text says which pass it is of.
-        let of = |at: usize| (2 * at + text.len()) * count / (2 * tokens);
-        if i > from && of(seen) > passes.len() {
-            passes.push((from, i));
-            from = i;
-        }
-        seen += text.len();
-    }
-    if from < texts.len() {
-        passes.push((from, texts.len()));
-    }
-    passes
-}
-
-/// Whether `threads` that each take the next pass are done at about the same time.
-fn even(texts: &[&[u32]], passes: &[(usize, usize)], threads: usize) -> bool {
-    let mut busy = vec![0; threads];
-    for &(from, until) in passes {
-        let first = busy.iter_mut().min().expect("a thread");
-        *first += texts[from..until].iter().map(|t| t.len()).sum::<usize>();
-    }
-    let (most, all) = (busy.iter().max().expect("a thread"), busy.iter().sum::<usize>());
-    most * threads * 8 <= all * 9
 }
 
 /// How a middle row is made ready.
@@ -506,33 +309,6 @@ impl<N: Numbers> Pass<'_, N> {
                 Some(data) => Rows::new(data, count, stride),
                 None => ready.rows(rows),
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passes_hold_every_text_once_and_are_of_like_size() {
-        let of = |lengths: &[usize], threads| {
-            let ids = [7u32; 512];
-            let texts: Vec<&[u32]> = lengths.iter().map(|&n| &ids[..n]).collect();
-            cut(&texts, threads)
-        };
-        assert_eq!(of(&[], 2), []);
-        assert_eq!(of(&[512], 2), [(0, 1)]);
-        assert_eq!(of(&[16, 16], 2), [(0, 2)], "too few tokens for a thread alone");
-        assert_eq!(of(&[128, 128], 2), [(0, 1), (1, 2)]);
-        let lengths: Vec<usize> = (0..200).map(|i| 1 + i * 37 % 60).collect();
-        for threads in [1, 2, 3] {
-            let passes = of(&lengths, threads);
-            assert!(passes.len().is_multiple_of(threads), "{threads} threads, {} passes", passes.len());
-            assert_eq!((passes[0].0, passes[passes.len() - 1].1), (0, 200));
-            assert!(passes.windows(2).all(|w| w[0].1 == w[1].0));
-            let tokens = |&(from, until): &(usize, usize)| lengths[from..until].iter().sum::<usize>();
-            assert!(passes.iter().all(|p| tokens(p) <= PASS + 60), "{threads} threads");
         }
     }
 }
