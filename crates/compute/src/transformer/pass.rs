@@ -16,11 +16,14 @@ use crate::number::{Element, Number};
 use crate::pooling::{Pooling, pool as pooled};
 use crate::{Isa, Pool};
 
-/// Rows per thread from which on threads take rows of their own, where weights are [`LIGHT`].
-const OWN_ROWS: usize = 8;
-/// Bytes of weights that every thread may read all of: products are so small that to meet after each costs more.
-/// Measured on two cores: MiniLM (11 to 43 MB) is 3 to 25 % faster so, BERT-base (85 to 340 MB) 1 to 3 % slower.
+/// Bytes of weights for which threads take rows of their own: products are so small that to meet after each costs more
+/// than that every thread reads all weights. Measured on two cores: MiniLM (11 to 43 MB) is 3 to 25 % faster so,
+/// BERT-base (85 to 340 MB) 1 to 3 % slower.
 const LIGHT: usize = 64 << 20;
+/// Bytes of weights per row of a thread's own: with fewer rows, it waits for the memory.
+const PER_ROW: usize = 3 << 20;
+/// Rows per thread at least: fewer leave the kernel half empty.
+const OWN_ROWS: usize = 8;
 /// Numbers that a task between products takes, some 5 µs of work.
 const TASK: usize = 16 * 1024;
 /// Multiply-adds of a task of attention.
@@ -86,10 +89,11 @@ impl<N: Numbers> Stack<N> {
             pool.run(passes.len(), |i| run(passes[i], &alone, 1));
             return out;
         }
-        let light = self.arena.panels().len() <= LIGHT;
+        let weights = self.arena.panels().len();
+        let own = OWN_ROWS.max(weights.div_ceil(PER_ROW));
         for pass in cut(texts, 1) {
             let tokens: usize = texts[pass.0..pass.1].iter().map(|t| t.len()).sum();
-            run(pass, pool, if light && tokens >= OWN_ROWS * threads { threads } else { 1 });
+            run(pass, pool, if weights <= LIGHT && tokens >= own * threads { threads } else { 1 });
         }
         out
     }
