@@ -84,8 +84,11 @@ impl Shelf<'_> {
         match file::open(&path).map(&again) {
             Ok(Some(network)) => return Ok(network),
             Ok(None) => tracing::warn!("{}: of another network; packed anew", path.display()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => tracing::warn!("{}: {e}; packed anew", path.display()),
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                tracing::warn!("{}: {e}; packed anew", path.display());
+            }
+            // Not there, or nothing can be: whether it can be kept is told below.
+            Err(_) => {}
         }
         let packed = make()?;
         if let Err(e) = file::write(&path, &self.weights, &pieces(&packed)) {

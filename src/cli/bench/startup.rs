@@ -41,7 +41,8 @@ pub fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     let folder = tempfile::tempdir().map_err(|e| failed("no folder to measure in", e))?;
     let program = std::env::current_exe().map_err(|e| failed("this program cannot be found", e))?;
     // Encoders that were pulled already are found where they are.
-    let places = config.models.iter().cloned().chain([config.data.join("models")]);
+    let places =
+        config.models.iter().cloned().chain([config.data.join("models")]).filter(|place| place.is_dir());
     let mut options: Vec<OsString> =
         vec!["--models".into(), std::env::join_paths(places).unwrap_or_default()];
     if let Some(precision) = global.precision {
