@@ -1,4 +1,4 @@
-//! Any JSON is a filter or an error, and a filter means what it says: how the key begins, byte for byte.
+//! Any JSON is a filter or an error, and a filter means what it says: how the key begins, byte for byte, and which dates.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,8 +15,12 @@ fuzz_target!(|bytes: &[u8]| {
     let longer = format!("{prefix}a");
     let last = format!("{prefix}\u{10ffff}");
     let keys = ["", "a", "a/b", "\u{7f}", "\u{10ffff}", &prefix, &longer, &last];
-    let mut found = narrowed(&filter, &keys).unwrap();
-    let mut wanted: Vec<&str> = keys.into_iter().filter(|key| key.starts_with(&prefix)).collect();
+    const DATE: &str = "2024-05-01";
+    let after = filter.date_from.as_ref().is_none_or(|from| DATE >= from.as_str());
+    // The whole of the year, month or day told.
+    let before = filter.date_to.as_ref().is_none_or(|to| &DATE[..to.as_str().len().min(DATE.len())] <= to.as_str());
+    let mut found = narrowed(&filter, &keys, DATE).unwrap();
+    let mut wanted: Vec<&str> = keys.into_iter().filter(|key| after && before && key.starts_with(&prefix)).collect();
     found.sort();
     wanted.sort_unstable();
     assert_eq!(found, wanted);
