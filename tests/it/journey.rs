@@ -73,10 +73,10 @@ impl Drop for Driver {
 }
 
 /// A page in the browser, with waits that say what they waited for.
-struct Person(Client);
+pub struct Person(pub Client);
 
 impl Person {
-    async fn sees(&self, css: &str) -> Element {
+    pub async fn sees(&self, css: &str) -> Element {
         let found = self.0.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
         match found {
             Ok(element) => element,
@@ -84,12 +84,12 @@ impl Person {
         }
     }
 
-    async fn text(&self) -> String {
+    pub async fn text(&self) -> String {
         self.0.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
     }
 
     /// Waits until an element's text holds one of `words`.
-    async fn reads(&self, css: &str, words: &str) -> String {
+    pub async fn reads(&self, css: &str, words: &str) -> String {
         let begin = Instant::now();
         loop {
             if let Ok(element) = self.0.find(Locator::Css(css)).await
@@ -108,7 +108,7 @@ impl Person {
     }
 
     /// Waits until the address holds `part`: pages change in place.
-    async fn is_at(&self, part: &str) {
+    pub async fn is_at(&self, part: &str) {
         let begin = Instant::now();
         loop {
             let url = self.0.current_url().await.unwrap();
@@ -121,7 +121,7 @@ impl Person {
     }
 
     /// The names of the photos found, best first.
-    async fn names(&self) -> Vec<String> {
+    pub async fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for name in self.0.find_all(Locator::Css("#results .hit .name")).await.unwrap() {
             names.push(name.attr("title").await.unwrap().unwrap());

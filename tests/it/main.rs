@@ -26,6 +26,7 @@ mod operator;
 mod packed;
 mod paths;
 mod photo;
+mod photo_journey;
 mod pull;
 mod sources;
 mod steady;
