@@ -19,7 +19,7 @@ pub enum EncoderError {
         "{encoder} reads one text at a time, not pairs; name a BERT or an ALBERT, or leave --together out"
     )]
     NoPairs { encoder: EncoderName },
-    #[error("{encoder} reads {reads:?}, not {given:?}; choose an encoder for {given:?}")]
+    #[error("{encoder} reads {reads}, not {given}; choose an encoder for {given}")]
     WrongModality { encoder: EncoderName, reads: Modality, given: Modality },
     #[error(
         "crop {at} is {got} x {got} pixels, {encoder} wants {want} x {want}; make it with the encoder's preprocessing"

@@ -60,6 +60,15 @@ pub enum Modality {
     Photo,
 }
 
+impl std::fmt::Display for Modality {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Text => "texts",
+            Self::Photo => "photos",
+        })
+    }
+}
+
 /// What a text is for; some encoders want other words before a query than before what is sought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {

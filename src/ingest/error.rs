@@ -51,7 +51,7 @@ pub enum IngestError {
     Table { path: String, source: TableError },
     #[error("{path}: {source}")]
     Photo { path: String, source: PhotoError },
-    #[error("{key:?}: the caption has {bytes} bytes, at most {max} are taken; shorten it")]
+    #[error("{:?}: the caption has {bytes} bytes, at most {max} are taken; shorten it", .key.as_str())]
     LongCaption { key: ItemKey, bytes: usize, max: usize },
     #[error("captions belong to photos, and this is an FAQ table; give a folder of photos")]
     CaptionsOfFaq,

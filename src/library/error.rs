@@ -17,7 +17,7 @@ pub enum LibraryError {
     CollectionExists { name: CollectionName },
     #[error("collection {name} holds {has}, not {wanted}; choose another collection")]
     WrongKind { name: CollectionName, has: Kind, wanted: Kind },
-    #[error("collection {collection} has no item {key:?}; list its items to see their keys")]
+    #[error("collection {collection} has no item {:?}; list its items to see their keys", .key.as_str())]
     UnknownItem { collection: CollectionName, key: ItemKey },
     #[error("collection {collection} has no encoder yet; index something into it first")]
     NoEncoderYet { collection: CollectionName },

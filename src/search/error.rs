@@ -24,7 +24,7 @@ pub enum SearchError {
     PhotoOfFaq { collection: CollectionName },
     #[error("collection {collection} holds an FAQ; ask it by a text or by an item, not by both")]
     BothOfFaq { collection: CollectionName },
-    #[error("item {key:?} has no vector; index its source again")]
+    #[error("item {:?} has no vector; index its source again", .key.as_str())]
     LostVector { key: ItemKey },
     #[error("collection {collection} holds photos, which have no answers; search it instead")]
     NotAnFaq { collection: CollectionName },

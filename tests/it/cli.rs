@@ -389,3 +389,16 @@ fn a_card_that_is_not_there_is_told_before_anything_begins() {
     let scalar = forced.env("SIMILE_ISA", "scalar").args(["doctor", "--json"]).output().unwrap();
     assert!(String::from_utf8_lossy(&scalar.stdout).contains("int8 products ran on scalar"));
 }
+
+#[test]
+fn what_is_named_in_an_error_is_in_a_person_s_words() {
+    let home = Home::new();
+    home.photos("pics", 1);
+    home.run(["index", "pics", "--collection", "photos"]).ok();
+    let no_item = home.run(["search", "--item", "no.jpg", "--collection", "photos"]);
+    assert!(no_item.code == 4 && no_item.err.contains("no item \"no.jpg\";"), "{no_item:?}");
+    let photos = home.run(["embed", "a word", "--encoder", PHOTO_ENCODER]);
+    assert!(photos.code == 2 && photos.err.contains("reads photos, not texts;"), "{photos:?}");
+    let nowhere = home.run(["models", "add", "/nowhere", "--name", "mine"]);
+    assert!(nowhere.code == 6 && nowhere.err.contains("/nowhere: cannot be read"), "{nowhere:?}");
+}

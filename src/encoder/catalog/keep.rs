@@ -63,6 +63,9 @@ impl Catalog {
             let (name, path) = (name.clone(), path.to_owned());
             move |e: io::Error| EncoderError::Add { name, source: SourceError::io(&path, e) }
         };
+        // Else an absent folder would be one without weights.
+        fs::read_dir(folder)
+            .map_err(|source| EncoderError::Unreadable { file: folder.to_owned(), source })?;
         let card = self.search().cards.into_iter().find(|card| card.name == *name);
         let described = describe(name, folder, card.as_ref())?;
         let target = self.places.pulled.join(name.as_str());
