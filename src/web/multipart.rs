@@ -1,13 +1,18 @@
 //! A form with files, received whole into bounded memory. Knows nothing of what is done with it.
 
+use std::time::Duration;
+
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
+use tokio::time::timeout;
 
 use super::App;
 use super::problem::Problem;
 
+/// For a place, before a form is read. A form that waited so long has come slowly by half of what `patience` grants.
+const WAIT: Duration = Duration::from_secs(10);
 /// Fields and files in one form.
 const MOST: usize = 10_000;
 
@@ -31,7 +36,8 @@ pub struct File {
 impl FromRequest<App> for Parts {
     type Rejection = Problem;
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let place = app.0.bodies.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
+        let place = timeout(WAIT, app.0.bodies.clone().acquire_owned()).await;
+        let Ok(Ok(place)) = place else { return Err(Problem::busy()) };
         let mut form = Multipart::from_request(request, app)
             .await
             .map_err(|e| Problem::new(StatusCode::BAD_REQUEST, "request.multipart", e.body_text()))?;

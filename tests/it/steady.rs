@@ -1,4 +1,4 @@
-//! Memory under a mixed load: after a warm-up it stays where it is. `make load` measures longer.
+//! Memory under a mixed load: after a warm-up it stays where it is. `make load-hour` measures longer.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +9,8 @@ use image::ImageFormat;
 use super::home::{FAQ, Home, PHOTO_ENCODER, TEXT_ENCODER, photo};
 use super::operator::{Served, figures, rest};
 
-/// One length of load; the first is the warm-up.
-const ROUND: Duration = Duration::from_secs(8);
+/// One length of load, two minutes in all; the first is the warm-up.
+const ROUND: Duration = Duration::from_secs(40);
 const CLIENTS: u32 = 4;
 /// Noise of allocator and page cache, far below what a leak of a photo or an answer each would make.
 const NOISE: f64 = 24e6;

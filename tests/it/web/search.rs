@@ -1,9 +1,13 @@
 //! `/search` of photos: what finds what, and what cannot be asked.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use super::{Part, TestApp};
+use super::{Part, TestApp, multipart};
 use crate::home::photo;
 
 const SEARCH: &str = "/api/v1/collections/photos/search";
@@ -112,4 +116,45 @@ fn odd_vectors_and_fields_are_told() {
     assert_eq!(form(&[text(), Part::Field("min_score", "NaN")]), p(400, "query.min_score", "min_score"));
     assert_eq!(form(&[text(), Part::Field("filter", "{\"tags\":1}")]).2, "filter.tags");
     assert_eq!(form(&[Part::Field("text", "")]).0, 400);
+}
+
+#[test]
+fn a_photo_waits_while_as_many_are_received_as_may_be() {
+    let app = TestApp::start();
+    app.photos().put_photo("plain.jpg", 1);
+    let body = multipart(&[Part::File("photo", "x.jpg", &photo(1, ImageFormat::Jpeg))]);
+    let head = format!(
+        "POST {SEARCH} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\ncontent-type: multipart/form-data; boundary=XxX\r\n\r\n",
+        app.address,
+        body.len()
+    );
+    let begin = || {
+        let mut stream = TcpStream::connect(app.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let goes_on = |stream: &mut TcpStream| {
+        let mut told = [0; 25];
+        stream.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    };
+    let mut received: Vec<_> = (0..16).map(|_| begin()).collect();
+    received.iter_mut().for_each(goes_on);
+    let mut next = begin();
+    next.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let told = next.read(&mut [0; 25]).map_err(|e| e.kind());
+    assert_eq!(told, Err(ErrorKind::WouldBlock), "neither asked to go on nor refused");
+    next.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    for stream in &mut received {
+        stream.write_all(&body).unwrap();
+    }
+    goes_on(&mut next);
+    next.write_all(&body).unwrap();
+    for mut stream in received.into_iter().chain([next]) {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
