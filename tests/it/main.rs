@@ -1,5 +1,6 @@
 //! Tests of whole rooms, over files and over the real program.
 
+mod backup;
 mod bench;
 mod bombs;
 mod captions;

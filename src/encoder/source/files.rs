@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Progress, SourceError, Wanted, Watcher, go_on};
+use super::{SourceError, Wanted, Watcher, go_on, told};
 use crate::encoder::card::Pins;
 
 const PIECE: usize = 1 << 20;
@@ -29,13 +29,7 @@ pub fn copy(
         let total = source.metadata().map_err(read)?.len();
         let reader = File::open(&source).map_err(read)?;
         write(reader, &staging.join(Wanted::place(file)), read, |done| {
-            watcher.tell(Progress {
-                source: label.to_owned(),
-                file: file.to_owned(),
-                done,
-                total: Some(total),
-            });
-            go_on(watcher)
+            told(watcher, label, file, done, Some(total))
         })?;
         Ok(true)
     })

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
-use super::{Progress, SourceError, Wanted, Watcher, files, go_on};
+use super::{SourceError, Wanted, Watcher, files, go_on, told};
 use crate::config::HubSettings;
 
 const REDIRECTS: usize = 5;
@@ -84,10 +84,7 @@ impl Hub {
             return Err(self.unreachable(why));
         }
         files::each(wanted, self.address(repo, ""), |file| {
-            self.take(repo, wanted, file, staging, &|done, total| {
-                watcher.tell(Progress { source: label.to_owned(), file: file.to_owned(), done, total });
-                go_on(watcher)
-            })
+            self.take(repo, wanted, file, staging, &|done, total| told(watcher, label, file, done, total))
         })
     }
 

@@ -43,6 +43,18 @@ impl<F: Fn(Progress)> Watcher for F {
     }
 }
 
+/// Tells how far a file is, and ends the pull if that is wished.
+fn told(
+    watcher: &dyn Watcher,
+    source: &str,
+    file: &str,
+    done: u64,
+    total: Option<u64>,
+) -> Result<(), SourceError> {
+    watcher.tell(Progress { source: source.to_owned(), file: file.to_owned(), done, total });
+    go_on(watcher)
+}
+
 /// Ends the pull if that is wished.
 fn go_on(watcher: &dyn Watcher) -> Result<(), SourceError> {
     if watcher.stopped() { Err(SourceError::Stopped) } else { Ok(()) }

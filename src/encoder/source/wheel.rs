@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use zip::ZipArchive;
 
-use super::{Progress, SourceError, Wanted, Watcher, files, go_on};
+use super::{Progress, SourceError, Wanted, Watcher, files, go_on, told};
 use crate::config::Patience;
 
 /// pip starts slowly and asks an index page before it answers.
@@ -197,15 +197,7 @@ fn unpack(
             return Err(broken(format!("{name} is no file of a sane size")));
         }
         let target = staging.join(Wanted::place(file));
-        let tell = |done| {
-            watcher.tell(Progress {
-                source: label.to_owned(),
-                file: file.to_owned(),
-                done,
-                total: Some(total),
-            });
-            go_on(watcher)
-        };
+        let tell = |done| told(watcher, label, file, done, Some(total));
         files::write(entry.take(total), &target, |e| broken(format!("{name}: {e}")), tell)?;
         Ok(true)
     })
