@@ -41,7 +41,7 @@ pub enum EncoderError {
     )]
     TensorFlow { folder: PathBuf, command: String },
     #[error(
-        "{}: is not what once came there: its sha256 is not the one written down; get it anew with: simile models remove {name} --force, then simile models pull {name}; or, if it came with simile, put simile's own file back",
+        "{}: is not what once came there: its sha256 is not the one written down; get it anew with: simile models remove {name} --force, then simile models pull {name}; or, if it came with simile, put simile's own file back; or, if you changed a copy of your own, remove manifest.json beside it",
         .file.display()
     )]
     Changed { file: PathBuf, name: EncoderName },

@@ -43,6 +43,12 @@ impl Manifest {
         source::write(text.as_slice(), &path, |e| SourceError::io(&path, e), |_| Ok(()))
     }
 
+    /// Whether simile wrote down what lies in `folder`; another program's file of that name says nothing.
+    pub fn is_in(folder: &Path) -> bool {
+        let bytes = std::fs::read(folder.join(FILE)).ok();
+        bytes.is_some_and(|bytes| serde_json::from_slice::<Self>(&bytes).is_ok())
+    }
+
     /// Compares every file that is written down with what lies there; a folder without a manifest was put there by
     /// hand. Returns how many were compared.
     ///
@@ -54,15 +60,12 @@ impl Manifest {
             return Ok(0);
         }
         let changed = |file: &Path| EncoderError::Changed { file: file.to_owned(), name: name.clone() };
-        let unreadable = |file: &Path| {
-            let file = file.to_owned();
-            move |source| EncoderError::Unreadable { file, source }
-        };
-        let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
+        let bytes =
+            std::fs::read(&path).map_err(|source| EncoderError::Unreadable { file: path.clone(), source })?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|_| changed(&path))?;
         for (file, noted) in &manifest.files {
             let path = folder.join(file);
-            if digests.sha256(&path).map_err(unreadable(&path))? != noted.sha256 {
+            if digests.of(&path)? != noted.sha256 {
                 return Err(changed(&path));
             }
         }

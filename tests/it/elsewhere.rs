@@ -32,10 +32,11 @@ fn site() -> SocketAddr {
     address
 }
 
-/// Every way of asking that a page has. Each tells what it could read: nothing is `null`.
+/// Every way of asking that a page has. Each tells what it could read: nothing is `null`. All are asked at once, six at a
+/// time reach the server: a busy machine needs seconds for them.
 const ATTACK: &str = r#"
 const [target, done] = arguments;
-const within = (promise) => Promise.race([promise, new Promise((end) => setTimeout(() => end("silence"), 3000))]);
+const within = (promise) => Promise.race([promise, new Promise((end) => setTimeout(() => end("silence"), 15000))]);
 const read = (options, path) => async () => {
   const response = await fetch(target + path, options);
   return response.type === "opaque" || response.type === "opaqueredirect" ? null : [response.status, await response.text()];
@@ -185,7 +186,8 @@ async fn a_page_elsewhere_reads_nothing_and_changes_nothing() {
     // The same from a page of ours reads and changes much: it was the door that held, not a blunt tool.
     client.goto(&format!("{}/about", targets[0])).await.unwrap();
     let got = client.execute_async(ATTACK, vec![json!(targets[0])]).await.unwrap();
-    assert!(got[1].as_object().unwrap().len() > 50 && got[1]["image"] == "loaded", "{got}");
+    let read = &got[1]["GET cors include /api/v1/collections"];
+    assert!(got[1].as_object().unwrap().len() > 50 && read[0] == json!(200), "{got}");
     assert_ne!(state(&app), before);
     client.close().await.unwrap();
 }

@@ -21,6 +21,27 @@ fn files_that_changed_since_they_came_are_not_loaded() {
     }
 }
 
+/// What simile wrote down holds wherever the folder is copied; another program's `manifest.json` says nothing.
+#[test]
+fn a_copy_of_a_kept_folder_is_held_to_its_manifest() {
+    let home = Home::new();
+    home.catalog().add(&fixture("bert"), &name("mine"), false).unwrap();
+    let (kept, copied) = (home.places.pulled.join("mine"), home.root().join("copied"));
+    copy(&kept, &copied);
+    home.catalog().load(&name("copied")).unwrap();
+
+    let weights = copied.join("model.safetensors");
+    let mut bytes = fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    let told = home.catalog().load(&name("copied")).err().unwrap();
+    assert_eq!(told.code(), "model.changed");
+    assert!(told.to_string().contains("remove manifest.json"), "{told}");
+
+    fs::write(copied.join("manifest.json"), r#"{"name": "an extension", "manifest_version": 3}"#).unwrap();
+    home.catalog().load(&name("copied")).unwrap();
+}
+
 #[test]
 fn the_starter_in_the_box_is_what_was_shipped() {
     let mut home = Home::new();
