@@ -21,7 +21,7 @@ use super::folder::Described;
 use super::manifest::Manifest;
 use super::pull::Puller;
 use super::source::{SourceError, Watcher};
-use super::{Digests, Encoder, EncoderError, FileState, PackedCache, loaded, precision};
+use super::{Digests, Encoder, EncoderError, FileState, PackedCache, Space, precision};
 use crate::config::{Config, HubSettings, PrecisionSetting};
 use crate::types::{EncoderName, SpaceId};
 
@@ -116,7 +116,12 @@ impl Catalog {
     pub fn load(&self, name: &EncoderName) -> Result<Encoder, EncoderError> {
         let (usable, broken) = self.candidates(name);
         match (usable.first(), broken) {
-            (Some(found), _) => self.open_encoder(found, self.places.precision),
+            (Some(found), broken) => {
+                if let Some(error) = broken {
+                    tracing::warn!("{error}; {} is used instead", found.folder.display());
+                }
+                self.open_encoder(found, self.places.precision)
+            }
             (None, Some(error)) => Err(error),
             (None, None) if plain(name) == FILE_LESS => Ok(Encoder::ngram_hash(None)),
             (None, None) => Err(self.absent(name)),
@@ -229,7 +234,7 @@ impl Catalog {
         space: &SpaceId,
     ) -> Result<Option<PrecisionSetting>, EncoderError> {
         for setting in [self.places.precision, PrecisionSetting::Auto, PrecisionSetting::Int8] {
-            if loaded::space(&found.spec, &self.digests, precision::class(setting))?.id() == *space {
+            if Space::of(&found.spec, &self.digests, precision::class(setting))?.id() == *space {
                 return Ok(Some(setting));
             }
         }
@@ -242,10 +247,11 @@ impl Catalog {
         setting: PrecisionSetting,
     ) -> Result<Encoder, EncoderError> {
         let before = self.digests.known().len();
-        // A user's folder may hold another program's file of that name.
-        let ours = || self.places.own.iter().any(|own| described.folder.starts_with(own));
-        if described.folder.starts_with(&self.places.pulled) || ours() {
-            Manifest::check(&described.spec.name, &described.folder, &self.digests)?;
+        // A user's folder may hold another program's file of that name; in our own even a spoilt one counts.
+        let folder = &described.folder;
+        let ours = self.places.own.iter().chain([&self.places.pulled]).any(|own| folder.starts_with(own));
+        if ours || Manifest::is_in(folder) {
+            Manifest::check(&described.spec.name, folder, &self.digests)?;
         }
         let encoder = Encoder::open_kept(&described.spec, &self.digests, setting, Some(&self.packed))?;
         let known = self.digests.known();

@@ -10,6 +10,9 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::EncoderError;
+use super::error::Loaded;
+
 /// What tells that a file is still the one that was hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileState {
@@ -82,6 +85,14 @@ impl Digests {
         let hash: String = hasher.finalize().iter().map(|b| format!("{b:02x}")).collect();
         self.0.lock().expect("no holder panics").insert(state, hash.clone());
         Ok(hash)
+    }
+
+    /// The same of an encoder's file.
+    ///
+    /// # Errors
+    /// `Unreadable`.
+    pub fn of(&self, path: &Path) -> Loaded<String> {
+        self.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
     }
 }
 

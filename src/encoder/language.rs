@@ -1,6 +1,9 @@
-//! Which languages a model reads, where no card says so: its README, else its vocabulary. Knows no network.
+//! Which languages a model reads, where no card says so: its README, else its vocabulary; and their scripts. Knows no
+//! network.
 
 use std::path::Path;
+
+use crate::text::{Script, Scripts};
 
 /// What the head of a hub README says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -79,6 +82,29 @@ fn of_tokens<'a>(tokens: impl Iterator<Item = &'a str>) -> Vec<String> {
     let zh = (han >= HAN).then(|| "zh".to_owned());
     let en = (words >= ENGLISH.len()).then(|| "en".to_owned());
     zh.into_iter().chain(en).collect()
+}
+
+/// The scripts of these languages; `None`, which is all, if there is none or one whose script is not known here.
+pub fn scripts(languages: &[String]) -> Option<Scripts> {
+    let mut known = Scripts::NONE.with(Script::Latin);
+    for language in languages {
+        let own: &[Script] = match language.as_str() {
+            "en" | "de" | "fr" | "es" | "it" | "pt" | "nl" | "pl" | "cs" | "sv" | "da" | "nb" | "fi"
+            | "hu" | "ro" | "tr" | "vi" | "id" => &[],
+            "zh" => &[Script::Han],
+            "ja" => &[Script::Kana, Script::Han],
+            "ko" => &[Script::Hangul],
+            "ru" | "uk" | "bg" => &[Script::Cyrillic],
+            "el" => &[Script::Greek],
+            "ar" | "fa" | "ur" => &[Script::Arabic],
+            "he" => &[Script::Hebrew],
+            "th" => &[Script::Thai],
+            "hi" | "mr" | "ne" => &[Script::Devanagari],
+            _ => return None,
+        };
+        known = own.iter().fold(known, |known, &script| known.with(script));
+    }
+    (!languages.is_empty()).then_some(known)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! A loaded encoder: what the rest of the program calls.
 
-use std::path::Path;
-
 use super::blueprint::{Blueprint, Shape};
 use super::check::check;
 use super::device::device;
@@ -15,11 +13,8 @@ use super::resnet::ResNet;
 use super::tokens::{Ids, Tokens};
 use super::transformer::Transformer;
 use super::weights::Unopened;
-use super::{
-    Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space, SpaceStep,
-    Step,
-};
-use super::{albert, bert, precision};
+use super::{Architecture, Embedding, EncoderError, EncoderSpec, Modality, Pooling, Precision, Role, Space};
+use super::{albert, bert, language, precision};
 use crate::config::PrecisionSetting;
 use crate::photo::{Crop, Preprocess};
 use crate::text::{self, Script, Scripts, ngram};
@@ -103,7 +98,7 @@ impl Encoder {
             return Ok(Self::ngram_hash(None));
         }
         let device = device();
-        let sha256 = hash(digests, &spec.files.weights)?;
+        let sha256 = digests.of(&spec.files.weights)?;
         let shelf = cache.and_then(|cache| cache.shelf(spec, &sha256));
         let how = How { device: &device, setting, shelf: shelf.as_ref() };
         let file = Unopened::new(&spec.files.weights, &device);
@@ -126,7 +121,7 @@ impl Encoder {
         };
         let (class, numbers) = network.precision();
         tracing::info!("{} computes in {numbers}", spec.name);
-        let space = space(spec, digests, class)?;
+        let space = Space::of(spec, digests, class)?;
         Ok(Self {
             network,
             dim: Dim::new(spec.dim()).ok_or_else(|| config("a vector of no numbers".to_owned()))?,
@@ -134,7 +129,7 @@ impl Encoder {
             space,
             modality: spec.modality,
             languages: spec.languages.clone(),
-            scripts: scripts(&spec.languages),
+            scripts: language::scripts(&spec.languages),
         })
     }
 
@@ -332,12 +327,7 @@ impl Encoder {
 
 fn tokens(spec: &EncoderSpec, vocabulary: usize) -> Loaded<Tokens> {
     let path = spec.files.tokenizer.as_deref().expect("checked: a text encoder has a tokenizer");
-    Tokens::open(path, max_tokens(spec).expect("a text network has positions"), vocabulary)
-}
-
-/// The card's limit, but never more than the network has positions for.
-fn max_tokens(spec: &EncoderSpec) -> Option<usize> {
-    spec.architecture.positions().map(|most| spec.max_tokens.map_or(most, |max| max.min(most)))
+    Tokens::open(path, spec.positions_read().expect("a text network has positions"), vocabulary)
 }
 
 /// What `auto` checks bf16 on, as token ids.
@@ -345,67 +335,4 @@ fn samples(tokens: &Tokens, encoder: &EncoderName) -> Loaded<Vec<Ids>> {
     let failed = |why| EncoderError::Compute { encoder: encoder.clone(), why };
     let ids = |text: String| tokens.ids("", &text).map_err(failed).transpose();
     precision::samples().into_iter().filter_map(ids).collect()
-}
-
-fn hash(digests: &Digests, path: &Path) -> Loaded<String> {
-    digests.sha256(path).map_err(|source| EncoderError::Unreadable { file: path.to_owned(), source })
-}
-
-/// The space of what `spec` tells of, computed in numbers of this class.
-///
-/// # Errors
-/// `Unreadable`.
-pub fn space(spec: &EncoderSpec, digests: &Digests, precision: Precision) -> Loaded<Space> {
-    let hash = |path: &Path| hash(digests, path);
-    let tokenizer = |path: &Path| {
-        // A word list is read with what lies beside it.
-        let beside = path.with_file_name("tokenizer_config.json");
-        let words = path.extension().is_some_and(|end| end == "txt") && beside.is_file();
-        Ok(if words { format!("{}+{}", hash(path)?, hash(&beside)?) } else { hash(path)? })
-    };
-    let text = spec.modality == Modality::Text;
-    let step = |step: &Step| match step {
-        Step::Normalize => Ok(SpaceStep::Normalize),
-        Step::Dense { output, squash, weights, .. } => {
-            Ok(SpaceStep::Dense { output: *output, squash: *squash, weights: hash(weights)? })
-        }
-    };
-    let head = spec.head.iter().map(step).collect::<Loaded<_>>()?;
-    Ok(Space {
-        encoder: spec.name.clone(),
-        architecture: spec.architecture.clone(),
-        weights: hash(&spec.files.weights)?,
-        tokenizer: spec.files.tokenizer.as_deref().map(tokenizer).transpose()?,
-        pooling: text.then_some(spec.pooling),
-        head,
-        query_prefix: spec.query_prefix.clone(),
-        passage_prefix: spec.passage_prefix.clone(),
-        max_tokens: max_tokens(spec),
-        preprocess: spec.preprocess.clone(),
-        precision,
-        revision: Space::REVISION,
-    })
-}
-
-/// The scripts of these languages; `None`, which is all, if there is none or one whose script is not known here.
-fn scripts(languages: &[String]) -> Option<Scripts> {
-    let mut known = Scripts::NONE.with(Script::Latin);
-    for language in languages {
-        let own: &[Script] = match language.as_str() {
-            "en" | "de" | "fr" | "es" | "it" | "pt" | "nl" | "pl" | "cs" | "sv" | "da" | "nb" | "fi"
-            | "hu" | "ro" | "tr" | "vi" | "id" => &[],
-            "zh" => &[Script::Han],
-            "ja" => &[Script::Kana, Script::Han],
-            "ko" => &[Script::Hangul],
-            "ru" | "uk" | "bg" => &[Script::Cyrillic],
-            "el" => &[Script::Greek],
-            "ar" | "fa" | "ur" => &[Script::Arabic],
-            "he" => &[Script::Hebrew],
-            "th" => &[Script::Thai],
-            "hi" | "mr" | "ne" => &[Script::Devanagari],
-            _ => return None,
-        };
-        known = own.iter().fold(known, |known, &script| known.with(script));
-    }
-    (!languages.is_empty()).then_some(known)
 }

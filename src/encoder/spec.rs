@@ -35,6 +35,13 @@ impl EncoderSpec {
     pub fn dim(&self) -> usize {
         Step::dim(&self.head).unwrap_or(self.architecture.dim())
     }
+
+    /// Tokens that are read of one text: the card's limit, but never more than the network has positions for. `None`
+    /// where there are no positions.
+    pub fn positions_read(&self) -> Option<usize> {
+        let most = self.architecture.positions()?;
+        Some(self.max_tokens.map_or(most, |max| max.min(most)))
+    }
 }
 
 /// One of sentence-transformers' modules behind pooling.
