@@ -2,7 +2,7 @@
 //! Every wait has a limit; what broke off is gone on with.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Agent, Body};
 
+use super::line::{Pieces, ask};
 use super::{SourceError, Wanted, Watcher, files, go_on, told};
 use crate::config::HubSettings;
 
@@ -84,7 +85,7 @@ impl Hub {
             return Err(self.unreachable(why));
         }
         files::each(wanted, self.address(repo, ""), |file| {
-            self.take(repo, wanted, file, staging, &|done, total| told(watcher, label, file, done, total))
+            self.take(repo, wanted, staging, &Following { watcher, label, file })
         })
     }
 
@@ -108,10 +109,10 @@ impl Hub {
         &self,
         repo: &Repo,
         wanted: &Wanted,
-        file: &str,
         staging: &Path,
-        tell: Tell<'_>,
+        following: &Following<'_>,
     ) -> Result<bool, SourceError> {
+        let file = following.file;
         let target = staging.join(Wanted::place(file));
         let required = wanted.required.contains(&file);
         // Required files are small and tell the commit: they are always asked for.
@@ -121,7 +122,7 @@ impl Hub {
         let url = self.address(repo, file);
         let mut before = None;
         for attempt in 1.. {
-            let (error, done) = match self.download(&url, &target, tell) {
+            let (error, done) = match self.download(&url, &target, following) {
                 Ok(told) => {
                     if required {
                         same_commit(staging, wanted, told.commit.as_deref())?;
@@ -141,17 +142,17 @@ impl Hub {
     }
 
     /// Goes on with `target`'s part if the server still has the same file, checks size and hash, and names it.
-    fn download(&self, url: &str, target: &Path, tell: Tell<'_>) -> Result<Told, SourceError> {
+    fn download(&self, url: &str, target: &Path, following: &Following<'_>) -> Result<Told, SourceError> {
         let part = part(target);
         let fail = |e| SourceError::io(&part, e);
         let have = fs::metadata(&part).map_or(0, |meta| meta.len());
         let etag = fs::read_to_string(etag_of(&part)).ok().filter(|_| have > 0);
-        tell(have, None)?;
-        let (response, told) = match self.get(url, etag.as_deref().map(|etag| (have, etag))) {
+        following.tell(have, None)?;
+        let (response, told) = match self.get(url, etag.as_deref().map(|etag| (have, etag)), following) {
             // The part is no part of what is there now.
             Err(SourceError::Status { status: 416, .. }) if have > 0 => {
                 fs::remove_file(&part).map_err(fail)?;
-                self.get(url, None)?
+                self.get(url, None, following)?
             }
             other => other?,
         };
@@ -175,7 +176,7 @@ impl Hub {
             None => drop(fs::remove_file(etag_of(&part))),
         }
         let done = self
-            .receive(url, response.into_body(), &mut file, done, total, &|done| tell(done, total))
+            .receive(url, response.into_body(), &mut file, done, total, following)
             .map_err(|error| error.unwrap_or_else(|e| SourceError::io(&part, e)))?;
         file.sync_all().map_err(fail)?;
         match total {
@@ -205,19 +206,16 @@ impl Hub {
         file: &mut File,
         mut done: u64,
         total: Option<u64>,
-        tell: &dyn Fn(u64) -> Result<(), SourceError>,
+        following: &Following<'_>,
     ) -> Result<u64, Result<SourceError, io::Error>> {
-        let mut reader = body.into_reader();
-        let mut piece = vec![0; 1 << 17];
-        loop {
-            match reader.read(&mut piece) {
-                Ok(0) => return Ok(done),
-                Ok(n) => {
-                    file.write_all(&piece[..n]).map_err(Err)?;
-                    done += n as u64;
-                    tell(done).map_err(Ok)?;
+        let pieces = Pieces::of(body.into_reader());
+        while let Some(piece) = pieces.next(following.watcher).map_err(Ok)? {
+            match piece {
+                Ok(piece) => {
+                    file.write_all(&piece).map_err(Err)?;
+                    done += piece.len() as u64;
+                    following.tell(done, total).map_err(Ok)?;
                 }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if is_timeout(&e) => {
                     let seconds = self.settings.patience.stall.as_secs();
                     return Err(Ok(SourceError::Stalled { url: url.to_owned(), seconds }));
@@ -231,10 +229,16 @@ impl Hub {
                 }
             }
         }
+        Ok(done)
     }
 
     /// GET through redirects; the token goes to the endpoint's own host only.
-    fn get(&self, url: &str, resume: Option<(u64, &str)>) -> Result<(Response, Told), SourceError> {
+    fn get(
+        &self,
+        url: &str,
+        resume: Option<(u64, &str)>,
+        following: &Following<'_>,
+    ) -> Result<(Response, Told), SourceError> {
         let mut told = Told::default();
         let mut address = url.to_owned();
         for _ in 0..=REDIRECTS {
@@ -247,7 +251,8 @@ impl Hub {
             if let Some((from, etag)) = resume {
                 request = request.header("range", format!("bytes={from}-")).header("if-range", etag);
             }
-            let response = request.call().map_err(|e| self.failed(&address, &e))?;
+            let response =
+                ask(following.watcher, move || request.call())?.map_err(|e| self.failed(&address, &e))?;
             let headers = response.headers();
             told.commit = told.commit.or_else(|| header(headers, "x-repo-commit"));
             told.sha256 =
@@ -287,8 +292,19 @@ impl Hub {
     }
 }
 
-/// Hears the bytes so far and those of the whole file, and may end it.
-type Tell<'a> = &'a dyn Fn(u64, Option<u64>) -> Result<(), SourceError>;
+/// Who hears how far a file is, and may end it.
+struct Following<'a> {
+    watcher: &'a dyn Watcher,
+    label: &'a str,
+    file: &'a str,
+}
+
+impl Following<'_> {
+    /// The bytes so far, and those of the whole file.
+    fn tell(&self, done: u64, total: Option<u64>) -> Result<(), SourceError> {
+        told(self.watcher, self.label, self.file, done, total)
+    }
+}
 
 /// What came is no part of the file; the next attempt begins anew.
 fn wrong_size(url: &str, part: &Path, got: u64, want: u64) -> SourceError {

@@ -4,6 +4,7 @@
 mod error;
 mod files;
 mod hub;
+mod line;
 mod wheel;
 
 use std::path::Path;

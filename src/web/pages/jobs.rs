@@ -160,7 +160,8 @@ impl JobCard {
         match (self.view.state, &self.view.report) {
             (JobState::Interrupted, _) => l.interrupted_line().to_owned(),
             (state, Some(report)) if state.ended() => outcome(report, l),
-            (state, _) if state.ended() => String::new(),
+            (state, _) if state.ended() && self.view.rejects == 0 => String::new(),
+            (state, _) if state.ended() => l.rejected_n(format::number(self.view.rejects)),
             _ => progress(&self.view, l),
         }
     }
@@ -176,10 +177,6 @@ impl JobCard {
 
     pub fn collection_url(&self) -> Option<String> {
         self.view.collection.as_ref().map(link::collection)
-    }
-
-    pub fn rejects_line(&self, l: Lang) -> String {
-        l.rejected_n(format::number(self.view.rejects))
     }
 
     pub fn more_rejects(&self) -> bool {

@@ -276,6 +276,36 @@ fn a_pull_that_is_stopped_keeps_what_came() {
     assert!(log.iter().any(|line| line.ends_with(&format!("bytes={kept}-"))), "{kept}: {log:?}");
 }
 
+/// Stops a pull that has said nothing for a while.
+#[derive(Default)]
+struct Bored(std::sync::atomic::AtomicU32);
+
+impl Watcher for Bored {
+    fn tell(&self, _: Progress) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) > 3
+    }
+}
+
+#[test]
+fn a_pull_is_stopped_while_the_line_is_silent() {
+    for fault in [Fault::Silent, Fault::Stall(1000)] {
+        let server = HubServer::start(REPO, &fixture("bert"));
+        let mut home = Home::new();
+        home.places.hub.endpoint = server.url.clone();
+        // The line's own limits are far away.
+        home.places.hub.patience.answer = Duration::from_secs(60);
+        home.places.hub.patience.stall = Duration::from_secs(60);
+        home.card(&hub_source());
+        server.fault("model.safetensors", fault);
+        let error = home.catalog().pull(&name("small"), &Bored::default()).err().unwrap();
+        assert!(error.was_stopped(), "{error}");
+    }
+}
+
 #[test]
 fn a_part_that_is_longer_than_the_file_is_begun_anew() {
     let server = HubServer::start(REPO, &fixture("bert"));
