@@ -1,6 +1,7 @@
 //! A person's first ten minutes, in a real browser: upload a folder, watch it, search by photo, ask, switch language.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,7 +67,13 @@ impl Driver {
 }
 
 impl Drop for Driver {
+    /// Killed at once, it would leave the browsers of a failed test behind.
     fn drop(&mut self) {
+        if let Ok(mut line) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = line.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = line.write_all(b"GET /shutdown HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
+            let _ = line.read_to_end(&mut Vec::new());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
