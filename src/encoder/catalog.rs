@@ -9,7 +9,7 @@ mod entry;
 mod keep;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -19,15 +19,16 @@ use super::card::Card;
 use super::discover::Search;
 use super::folder::Described;
 use super::manifest::Manifest;
+use super::places::{Origin, Places};
 use super::pull::Puller;
 use super::source::{SourceError, Watcher};
 use super::{Digests, Encoder, EncoderError, FileState, PackedCache, Space, precision};
-use crate::config::{Config, HubSettings, PrecisionSetting};
+use crate::config::PrecisionSetting;
 use crate::types::{EncoderName, SpaceId};
 
 use entry::{entry_of, entry_of_card};
 
-pub use entry::{Entry, Origin, State};
+pub use entry::{Entry, State};
 pub use keep::{Understood, Verification};
 
 /// Puts simile's own encoder before one of the user's of the same name.
@@ -35,38 +36,6 @@ const OWN: &str = "simile.";
 
 /// The encoder that needs no file. A collection that fitted its weights makes it itself.
 const FILE_LESS: &str = "ngram-hash";
-
-/// Where encoders are sought, and how they are got.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The user's folders.
-    pub roots: Vec<PathBuf>,
-    /// Where simile's own weights may lie.
-    pub own: Vec<PathBuf>,
-    /// Where pulled weights go, one folder each.
-    pub pulled: PathBuf,
-    /// A file to remember hashes of weights in; it may be deleted.
-    pub digests: PathBuf,
-    /// Where packed weights are kept; may be deleted at any time.
-    pub packed: PathBuf,
-    pub hub: HubSettings,
-    /// What encoders compute in.
-    pub precision: PrecisionSetting,
-}
-
-impl From<&Config> for Places {
-    fn from(config: &Config) -> Self {
-        Self {
-            roots: config.models.clone(),
-            own: config.own_models.clone(),
-            pulled: config.data.join("models"),
-            digests: config.data.join("cache/digests.json"),
-            packed: config.data.join("cache/packed"),
-            hub: config.hub.clone(),
-            precision: config.compute.precision,
-        }
-    }
-}
 
 /// All encoders within reach. Cheap to ask: every answer looks at the disk again.
 pub struct Catalog {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::EncoderError;
 use super::card::Card;
-use super::catalog::Origin;
 use super::folder::{Described, bare_card, describe, is_model};
+use super::places::Origin;
 use crate::types::EncoderName;
 
 /// One folder that holds, or claims to hold, an encoder.

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::card::Card;
-use super::catalog::Places;
 use super::folder::describe;
 use super::manifest::Manifest;
+use super::places::Places;
 use super::source::{Hub, SourceError, Wanted, Watcher, fetch};
 use super::{EncoderError, source};
 use crate::config::HubSettings;

@@ -9,7 +9,7 @@ use candle_core::pickle::{Object, Stack};
 use safetensors::Dtype;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::weights::Stored;
+use super::stored::Stored;
 
 /// Of a state dict of a thousand tensors it has some 300 KB.
 const MAX_PICKLE: u64 = 16 << 20;

@@ -15,6 +15,7 @@ use safetensors::tensor::Metadata;
 
 use super::EncoderError;
 use super::pytorch::{self, Refused};
+use super::stored::Stored;
 
 /// The same bound as in the safetensors crate.
 const MAX_HEADER: u64 = 100_000_000;
@@ -50,16 +51,6 @@ impl<'a> Unopened<'a> {
             }
         }
     }
-}
-
-/// One tensor's place in the file; within the file's length.
-pub struct Stored {
-    pub dtype: Dtype,
-    pub shape: Vec<usize>,
-    pub from: u64,
-    pub to: u64,
-    /// Row-major, without gaps.
-    pub plain: bool,
 }
 
 impl Weights {

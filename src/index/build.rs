@@ -8,9 +8,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{About, IndexError, Recipe, child};
+use super::protocol::{PART, Progress, Request, SAYS, SUBCOMMAND};
+use super::{About, IndexError, Recipe};
 
 /// What is built, from what, to where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,31 +22,6 @@ pub struct Build {
     pub about: About,
     /// Chooses the rows that are trained on.
     pub seed: u64,
-}
-
-/// What the child reads as one line of JSON; the two paths go as arguments, since they may be no UTF-8.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Request {
-    pub byte_offset: u64,
-    pub about: About,
-    pub seed: u64,
-    pub threads: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    Train,
-    Add,
-    Write,
-}
-
-/// How far a build is; `done` of `total` rows within its stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    pub stage: Stage,
-    pub done: u64,
-    pub total: u64,
 }
 
 /// How often a cancel is looked for.
@@ -91,7 +65,7 @@ pub fn build_in_child(
 
 fn spawn(program: &Path, build: &Build) -> Result<Child, IndexError> {
     Command::new(program)
-        .arg(child::SUBCOMMAND)
+        .arg(SUBCOMMAND)
         .args([&build.rows_file, &build.out])
         // Two pools, OpenMP's and OpenBLAS', work by turns: whoever waits must not spin.
         .env("OMP_WAIT_POLICY", "passive")
@@ -158,7 +132,7 @@ impl Running {
 
 /// The child's own sentence, else how it ended with what else it said.
 fn reason(status: ExitStatus, said: &str) -> String {
-    match said.lines().rev().find_map(|line| line.strip_prefix(child::SAYS)) {
+    match said.lines().rev().find_map(|line| line.strip_prefix(SAYS)) {
         Some(sentence) => sentence.to_owned(),
         None if said.trim().is_empty() => format!("its process ended with {status}"),
         None => format!("its process ended with {status}, saying: {}", said.trim()),
@@ -184,7 +158,7 @@ fn remove_parts(out: &Path) {
     for entry in entries.flatten() {
         let found = entry.file_name();
         let found = found.as_encoded_bytes();
-        if found.len() > name.len() && found.starts_with(name) && found.ends_with(child::PART.as_bytes()) {
+        if found.len() > name.len() && found.starts_with(name) && found.ends_with(PART.as_bytes()) {
             // A leftover that stays is removed by the next build.
             let _ = std::fs::remove_file(entry.path());
         }

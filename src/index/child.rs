@@ -8,15 +8,8 @@ use std::process::ExitCode;
 
 use simile_faiss::{FaissError, Index};
 
-use super::build::Request;
-use super::{IndexError, Progress, Recipe, Stage, seal};
-
-/// `simile build-index ROWS OUT`, with a request on stdin; for simile itself only.
-pub const SUBCOMMAND: &str = "build-index";
-/// Before the sentence that the parent passes on; Faiss writes to stderr too.
-pub(super) const SAYS: &str = "build-index: ";
-/// How unfinished files end.
-pub(super) const PART: &str = ".part";
+use super::protocol::{PART, Progress, Request, SAYS, Stage};
+use super::{IndexError, Recipe, seal};
 
 /// A sentence for the parent, which may have gone.
 macro_rules! told {

@@ -6,16 +6,18 @@ mod child;
 mod error;
 pub mod flat;
 mod nearest;
+mod protocol;
 mod recipe;
 mod seal;
 #[cfg(test)]
 mod testing;
 
 pub use ann::{Ann, Candidates};
-pub use build::{Build, Progress, Stage, build_in_child};
-pub use child::{SUBCOMMAND, child_main};
+pub use build::{Build, build_in_child};
+pub use child::child_main;
 pub use error::IndexError;
 pub use nearest::{By, Found, nearest};
+pub use protocol::{Progress, SUBCOMMAND, Stage};
 pub use recipe::{Recipe, RecipeError};
 pub use seal::{About, check_file};
 

@@ -1,25 +1,21 @@
 //! Captions, tags and dates of photos: from a table beside them, or with one photo. Only captions that changed are encoded.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
+use super::caption_file::CaptionFile;
 use super::error::IngestError;
 use super::{Reject, Report, key, plan};
 use crate::encoder::EncoderError;
-use crate::files;
 use crate::library::{Collection, Library, LibraryError, Phase, Tracker, Urgency, keywords};
 use crate::store::{Description, ItemId};
 use crate::text;
-use crate::text::table::captions::{CaptionRow, Captions, is_captions, read_captions};
+use crate::text::table::captions::CaptionRow;
 use crate::types::{Date, EncoderName, ItemKey};
 
 /// Captions encoded and committed together.
 const BATCH: usize = 16;
 /// Longest caption, in bytes; encoders read less.
 const LONGEST: usize = 16 << 10;
-/// Largest caption table, in bytes.
-const LARGEST: u64 = 64 << 20;
-
 /// What is told of one photo; `None` leaves what is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Told {
@@ -28,45 +24,6 @@ pub struct Told {
     pub tags: Option<Vec<String>>,
     /// Inner `None`: the date is to go.
     pub date: Option<Option<Date>>,
-}
-
-/// A table of captions, read.
-#[derive(Debug)]
-pub struct CaptionFile {
-    name: String,
-    captions: Captions,
-}
-
-impl CaptionFile {
-    /// # Errors
-    /// `table.*` for what is no caption table.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, IngestError> {
-        let captions = read_captions(bytes, name)
-            .map_err(|source| IngestError::Table { path: name.to_owned(), source })?;
-        Ok(Self { name: name.to_owned(), captions })
-    }
-
-    /// How many photos it tells of.
-    pub fn rows(&self) -> usize {
-        self.captions.rows.len()
-    }
-
-    /// # Errors
-    /// `path.*`, `table.*`.
-    pub fn read(path: &Path) -> Result<Self, IngestError> {
-        if files::is_system_view(path) {
-            return Err(IngestError::SystemView { path: path.to_owned() });
-        }
-        let bytes = files::read(path, LARGEST).map_err(|source| IngestError::path(path, source))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::parse(&name, &bytes)
-    }
-}
-
-/// Whether a file of this name and these first bytes is a caption table.
-pub fn recognised(name: &str, head: &[u8]) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    matches!(ending.as_deref(), Some("csv" | "tsv")) && is_captions(head)
 }
 
 /// Captions on their way to photos.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::captions::{self, CaptionFile, CaptionImport};
+use super::caption_file::{self, CaptionFile};
+use super::captions::CaptionImport;
 use super::error::IngestError;
 use super::photos::{self, Candidate};
 use super::plan::{self, Plan};
@@ -204,7 +205,7 @@ fn is_captions(path: &Path) -> bool {
     let table = matches!(path.extension().and_then(|e| e.to_str()), Some(e) if e.eq_ignore_ascii_case("csv") || e.eq_ignore_ascii_case("tsv"));
     table
         && files::open(path).and_then(|(file, _)| file.take(8 << 10).read_to_end(&mut head)).is_ok()
-        && captions::recognised(&name, &head)
+        && caption_file::recognised(&name, &head)
 }
 
 fn absolute(path: &Path) -> PathBuf {

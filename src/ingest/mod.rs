@@ -1,6 +1,7 @@
 //! A folder, an upload or a table becomes items: bounded stages, a report, and a next run that goes on where this one was.
 //! Knows nothing of HTTP or the terminal.
 
+mod caption_file;
 mod captions;
 mod error;
 mod folder;
@@ -141,7 +142,7 @@ impl Request {
     /// # Errors
     /// `path.*`, `captions.*`, `table.*`.
     pub fn check_captions(&self) -> Result<(), IngestError> {
-        self.captions.as_deref().map_or(Ok(()), |path| captions::CaptionFile::read(path).map(drop))
+        self.captions.as_deref().map_or(Ok(()), |path| caption_file::CaptionFile::read(path).map(drop))
     }
 }
 

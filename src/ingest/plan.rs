@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::captions::CaptionFile;
+use super::caption_file::CaptionFile;
 use super::error::IngestError;
 use super::roots::{self, Roots};
 use super::{Request, Source, key};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::captions::{self, CaptionFile, CaptionImport, Told};
+use super::caption_file::{self, CaptionFile};
+use super::captions::{CaptionImport, Told};
 use super::error::IngestError;
 use super::item::{Put, put_photo_in};
 use super::plan::{self, Target};
@@ -183,7 +184,7 @@ impl Upload {
             Class::Other => photo::classify(&name, &bytes[..bytes.len().min(64)]),
             by_name => by_name,
         };
-        if class == Class::Other && captions::recognised(&name, bytes) {
+        if class == Class::Other && caption_file::recognised(&name, bytes) {
             return self.hold(&name, bytes);
         }
         if class != Class::Picture {

@@ -3,20 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use serde::Serialize;
 
 use super::encoders::LoadedEncoder;
+use super::info::{CollectionInfo, RootInfo};
 use super::snapshot::{Bound, Snapshot};
-use super::switching::SwitchInfo;
 use super::{LibraryError, Shared};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::meter::{self, Stage};
 use crate::store::{
-    Batch, CollectionId, CollectionRecord, Committed, Description, Field, Filter, Item, RootRecord,
-    SpaceRecord, Store, StoreError, View,
+    Batch, CollectionId, CollectionRecord, Committed, Description, Field, Filter, Item, SpaceRecord, Store,
+    StoreError, View,
 };
-use crate::types::{CollectionName, Dim, EncoderName, ItemKey, Kind};
+use crate::types::{CollectionName, ItemKey, Kind};
 
 /// A collection of an open library.
 pub struct Collection {
@@ -31,56 +30,6 @@ pub struct Collection {
     pub(super) writing: Mutex<()>,
     /// Held while dead rows are taken out, so that nobody copies the same rows twice.
     pub(super) compacting: Mutex<()>,
-}
-
-/// What a person wants to know of a collection.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct CollectionInfo {
-    pub name: CollectionName,
-    pub kind: Kind,
-    pub items: u64,
-    pub vectors: u64,
-    pub encoder: Option<EncoderName>,
-    pub dim: Option<Dim>,
-    /// How many photos have a caption that can be searched.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub captions: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub caption_encoder: Option<EncoderName>,
-    /// What was asked for.
-    pub recipe: Recipe,
-    /// What a search uses now.
-    pub index: String,
-    pub roots: Vec<RootInfo>,
-    /// Of vectors on disk.
-    pub bytes: u64,
-    /// RFC 3339.
-    pub created: String,
-    /// The switch to another encoder that it is in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub switching: Option<SwitchInfo>,
-    /// The same of its captions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub caption_switching: Option<SwitchInfo>,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-/// Where items of a collection came from.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct RootInfo {
-    pub kind: &'static str,
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-}
-
-impl From<RootRecord> for RootInfo {
-    fn from(root: RootRecord) -> Self {
-        Self { kind: root.kind.as_str(), name: root.name, prefix: root.prefix }
-    }
 }
 
 impl Collection {

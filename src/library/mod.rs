@@ -10,6 +10,7 @@ mod encoders;
 mod encoding;
 mod error;
 mod indexes;
+mod info;
 mod jobs;
 mod offer;
 mod pictures;
@@ -32,16 +33,16 @@ use crate::types::{CollectionName, EncoderName, Kind};
 pub use backup::backup;
 pub use caches::CacheCheck;
 pub use choose::Wanted;
-pub use collection::{Collection, CollectionInfo, RootInfo};
+pub use collection::Collection;
 pub use encoders::{Encoders, LoadedEncoder};
 pub use encoding::{Crops, Encoding};
 pub use error::LibraryError;
+pub use info::{CollectionInfo, RootInfo, SwitchInfo};
 pub use jobs::{JobError, JobView, Jobs, Lane, Outcome};
 pub use offer::Offer;
 pub use pictures::keywords;
 pub use progress::{Phase, Progress, Tracker};
 pub use snapshot::{Found, Snapshot, name_of};
-pub use switching::SwitchInfo;
 pub use turnstile::{Line, Urgency};
 
 /// What every collection of a library shares.

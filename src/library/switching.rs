@@ -2,26 +2,14 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::collection::space_record;
 use super::encoders::LoadedEncoder;
 use super::encoding::Encoding;
-use super::{Collection, LibraryError};
+use super::{Collection, LibraryError, SwitchInfo};
 use crate::encoder::Encoder;
 use crate::store::{Field, PartId, SpaceRecord, StoreError};
 use crate::text::ngram::Weights;
-use crate::types::{Dim, EncoderName, Vector};
-
-/// A switch under way, for a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct SwitchInfo {
-    pub encoder: EncoderName,
-    pub dim: Dim,
-    /// Parts (texts, photos) that have a vector of the new encoder, of so many.
-    pub filled: u64,
-    pub parts: u64,
-}
+use crate::types::{EncoderName, Vector};
 
 impl Collection {
     /// The switch that a field of the collection is in.

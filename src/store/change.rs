@@ -3,12 +3,23 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::vectors::Appended;
+use super::segments::SegmentRow;
 use super::{
     CollectionId, Committed, ContentId, ItemId, LiveRow, NewItem, NewPart, PartId, SegmentId, StoreError,
     words,
 };
 use crate::types::ItemKey;
+
+/// Rows that lie in a segment, synced, and are not named yet.
+pub(super) struct Appended {
+    /// The segment with `rows` as they will be once named.
+    pub segment: SegmentRow,
+    pub first: u32,
+    pub count: u32,
+    pub crc: u32,
+    /// The segment is to be named too.
+    pub new: bool,
+}
 
 /// Where the rows of this change lie in one space: the segment's number and name, and the first row.
 pub(super) struct Place {

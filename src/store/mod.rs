@@ -5,6 +5,7 @@
 //! acknowledgement. Reads go through connections of their own and never wait for a write.
 
 mod backup;
+mod batch;
 mod blobs;
 mod captions;
 mod change;
@@ -44,6 +45,7 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use backup::{BackupReport, backup};
+pub use batch::{Batch, Committed, InSpace, LiveRow, NewItem, NewPart};
 pub use blobs::ContentId;
 pub use captions::{CAPTION, Description};
 pub use collections::{
@@ -62,7 +64,6 @@ pub use room::{free_bytes, used_bytes};
 pub use segment::{Segment, SegmentId};
 pub use segments::View;
 pub use switch::SwitchRecord;
-pub use vectors::{Batch, Committed, InSpace, LiveRow, NewItem, NewPart};
 
 use io::Io;
 use lock::Lock;

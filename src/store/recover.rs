@@ -4,16 +4,15 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use uuid::Uuid;
 use walkdir::WalkDir;
 
 use super::io::Io;
 use super::retire::Hold;
 use super::segment::{Segment, check_header, length, stride, whole_rows};
-use super::segments::{self, SegmentRow};
+use super::segments::{self, SegmentRow, id_of_file, segment_files};
 use super::{Field, SegmentId, StoreError, now};
 
 pub(super) fn run(data: &Path, conn: &mut Connection, io: &Io) -> Result<(), StoreError> {
@@ -157,16 +156,4 @@ fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(bytes)
-}
-
-/// The files below a folder that are called like segments.
-pub(super) fn segment_files(folder: &Path) -> Vec<PathBuf> {
-    let files = WalkDir::new(folder).max_depth(3).into_iter().flatten();
-    files.map(walkdir::DirEntry::into_path).filter(|path| id_of_file(path).is_some()).collect()
-}
-
-/// The segment that a file is called after.
-pub(super) fn id_of_file(path: &Path) -> Option<SegmentId> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".seg")?;
-    Uuid::parse_str(name).ok().map(SegmentId)
 }

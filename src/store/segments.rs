@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
+use walkdir::WalkDir;
 
 use super::collections::{self, CollectionRecord};
 use super::items::part_of;
@@ -88,6 +89,18 @@ pub(super) fn folder(data: &Path, collection: CollectionId, space: &str) -> Path
 /// The file of a segment.
 pub(super) fn file(data: &Path, collection: CollectionId, space: &str, id: SegmentId) -> PathBuf {
     folder(data, collection, space).join(format!("{id}.seg"))
+}
+
+/// The files below a folder that are called like segments.
+pub(super) fn segment_files(folder: &Path) -> Vec<PathBuf> {
+    let files = WalkDir::new(folder).max_depth(3).into_iter().flatten();
+    files.map(walkdir::DirEntry::into_path).filter(|path| id_of_file(path).is_some()).collect()
+}
+
+/// The segment that a file is called after.
+pub(super) fn id_of_file(path: &Path) -> Option<SegmentId> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".seg")?;
+    Uuid::parse_str(name).ok().map(SegmentId)
 }
 
 impl SegmentRow {
@@ -305,8 +318,8 @@ impl Store {
     pub(super) fn forget_segments(&self, collection: CollectionId) -> Result<(), StoreError> {
         self.writer()?.growing.retain(|(owner, _), _| *owner != collection);
         let folder = self.data.join("vectors").join(collection.0.to_string());
-        for path in super::recover::segment_files(&folder) {
-            self.maps.forget(super::recover::id_of_file(&path));
+        for path in segment_files(&folder) {
+            self.maps.forget(id_of_file(&path));
             self.retire_file(path);
         }
         self.sweep();

@@ -4,23 +4,10 @@ use serde::Serialize;
 
 use crate::encoder::card::{Card, Family};
 use crate::encoder::discover::Found;
+use crate::encoder::places::Origin;
 use crate::encoder::{Architecture, Block, Modality};
 use crate::text::Language;
 use crate::types::{Coded, Dim, EncoderName};
-
-/// Who put an encoder where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// A root that the user named.
-    Root,
-    /// Pulled by simile.
-    Pulled,
-    /// Came with simile.
-    Own,
-    /// Only its card is here.
-    Card,
-}
 
 /// Whether an encoder can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -14,6 +14,8 @@ use simile_compute::kept::{Kept, Lender, PACKING, Piece, Pieces, TAIL};
 use super::super::FileState;
 use crate::map::Map;
 
+/// How files that are being written begin.
+pub const UNFINISHED: &str = ".packing-";
 /// With the version of this layout.
 const MAGIC: [u8; 8] = *b"simpack1";
 const SUM: usize = blake3::OUT_LEN;
@@ -100,7 +102,7 @@ pub fn write(path: &Path, weights: &FileState, pieces: &Pieces<'_>) -> io::Resul
 pub fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(super::tidy::UNFINISHED).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     fill(file.as_file_mut())?;
     file.persist(path)?;
     Ok(())

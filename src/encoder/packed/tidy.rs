@@ -11,8 +11,7 @@ use super::PackedCache;
 use super::file;
 use crate::encoder::FileState;
 
-/// How files that are being written begin; one that a program left behind is taken away after so long.
-pub const UNFINISHED: &str = ".packing-";
+/// A file that a program left behind unfinished is taken away after so long.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 /// One file of packed weights.
@@ -61,7 +60,7 @@ impl PackedCache {
         for path in self.files() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let stale = match kernel_of(&path) {
-                None if name.starts_with(UNFINISHED) => is_older(&path, LEFT_BEHIND),
+                None if name.starts_with(file::UNFINISHED) => is_older(&path, LEFT_BEHIND),
                 None => {
                     choices.push(path);
                     continue;

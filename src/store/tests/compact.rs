@@ -15,7 +15,7 @@ pub fn compact(store: &Store, id: CollectionId) -> Option<Compacted> {
 
 /// The segment files on disk, by name.
 pub fn files(data: &Path) -> Vec<String> {
-    let all = super::super::recover::segment_files(&data.join("vectors"));
+    let all = super::super::segments::segment_files(&data.join("vectors"));
     let mut names: Vec<String> =
         all.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();

@@ -53,7 +53,7 @@ pub fn begin(store: &Store, id: CollectionId) -> Result<SwitchRecord, StoreError
 }
 
 fn files(data: &Path) -> usize {
-    recover::segment_files(&data.join("vectors")).len()
+    segments::segment_files(&data.join("vectors")).len()
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn what_the_new_space_loses_is_filled_again_and_is_not_lost() {
     fill_all(&store, id);
     drop(store);
     let beside = data.path().join("vectors").join(id.0.to_string()).join("space-2");
-    recover::segment_files(&beside).iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    segments::segment_files(&beside).iter().for_each(|path| std::fs::remove_file(path).unwrap());
 
     let store = Store::open(data.path(), Access::Write).unwrap();
     assert!(store.lost_vectors(id).unwrap().is_empty());

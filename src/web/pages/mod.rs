@@ -6,12 +6,14 @@ mod collections;
 mod encoder;
 mod forms;
 mod item;
+mod job_words;
 mod jobs;
 mod login;
 mod pictures;
 mod results;
 mod search;
 mod shell;
+mod strip;
 mod trouble;
 
 use axum::Router;
@@ -52,7 +54,7 @@ pub fn quick() -> Router<App> {
         .route("/query/{id}", get(pictures::query))
         .route("/jobs", get(jobs::show))
         .route("/about", get(about::show))
-        .route("/strip", get(jobs::strip))
+        .route("/strip", get(strip::show))
         .route("/troubles", get(trouble::sentences))
         .merge(forms)
 }

@@ -1,6 +1,6 @@
 //! What every page has around it: language, colours, the strip of running work. Knows nothing of what a page holds.
 
-use super::jobs::Strip;
+use super::strip::Strip;
 use crate::web::lang::Lang;
 use crate::web::prefs::{Prefs, Theme};
 use crate::web::{App, assets};
