@@ -5,11 +5,12 @@
 //! it stands: a text's result does not depend on the texts beside it.
 
 use crate::Isa;
+use crate::math::powers;
 use crate::matrix::kernel::{Call, Kernel, MOST_ROWS};
 use crate::matrix::{PANEL, Sums};
 use crate::number::{Element, Number};
 use crate::simd::{LANES, Simd, Task};
-use crate::softmax::exponentials;
+use crate::softmax::exponentials as over_largest;
 
 /// Tokens and numbers per token of one head, and how far rows lie apart.
 #[derive(Debug, Clone, Copy)]
@@ -24,13 +25,20 @@ pub(crate) struct Shape {
     pub out_stride: usize,
 }
 
+/// Exponentials of scores are taken as they are, without looking for the largest first. Where a row's total is not from
+/// [`LEAST`] to [`MOST`], what is much smaller than the largest of them may be lost, or the largest too great for a number:
+/// then they are taken over the largest.
+const LEAST: f32 = 1e-18;
+const MOST: f32 = 1e18;
+
 /// What [`attend`] needs beside it; as large as the longest text so far.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     keys: Vec<u32>,
     values: Vec<u32>,
+    /// Of one row, where they are needed again.
     scores: Vec<f32>,
-    /// Exponentials in steps of 4 bytes; unused in f32, where they take the scores' place.
+    /// Exponentials of a tile's scores, in steps of 4 bytes.
     weights: Vec<u32>,
 }
 
@@ -72,8 +80,8 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
         let room = |v: &mut Vec<u32>, n: usize| v.resize(n.max(v.len()), 0);
         room(keys, across * steps);
         room(values, if in_place { 0 } else { token_steps * dim.next_multiple_of(PANEL) });
-        room(weights, if N::STEP == 1 { 0 } else { MOST_ROWS * across / N::STEP });
-        scores.resize(scores.len().max(MOST_ROWS * across), 0.0);
+        room(weights, MOST_ROWS * across / N::STEP);
+        scores.resize(scores.len().max(across), 0.0);
         // SAFETY: the caller's; the panels have room as computed above.
         unsafe {
             pack_keys::<N, S>(shape, k, &mut keys[..across * steps]);
@@ -86,8 +94,8 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
             false => (token_steps * PANEL * 4, PANEL * 4),
         };
         let v = if in_place { v.cast::<u8>() } else { values.as_ptr().cast() };
-        let (size, x) = (size_of::<N::Input>(), scores.as_mut_ptr());
-        let to = if N::STEP == 1 { x.cast::<N::Input>() } else { weights.as_mut_ptr().cast() };
+        let size = size_of::<N::Input>();
+        let to = weights.as_mut_ptr().cast::<N::Input>();
         let mut sums = Sums::new();
         let tiles = (last - first).div_ceil(MOST_ROWS);
         for tile in 0..tiles {
@@ -104,23 +112,33 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
                 ahead: v,
                 ahead_step: 0,
             };
+            // SAFETY: the instruction set is the caller's.
+            let mut totals = unsafe { [S::splat(0.0); MOST_ROWS] };
             for (p, panel) in keys[..across * steps].chunks_exact(PANEL * steps).enumerate() {
-                // SAFETY: rows `from` to `from + rows` of the queries and a whole panel of keys; scores have 14 rows.
+                // SAFETY: rows `from` to `from + rows` of the queries and a whole panel of keys; 14 rows of weights, each
+                // of as many panels.
                 unsafe {
                     product(&Call { b: panel.as_ptr().cast(), ..call }, rows, &mut sums);
-                    for i in 0..rows {
-                        let (sums, to) = (sums.0.as_ptr().add(i * PANEL), x.add(i * across + p * PANEL));
-                        S::store(to, S::load(sums));
-                        S::store(to.add(LANES), S::load(sums.add(LANES)));
-                    }
+                    let to = to.add(p * PANEL);
+                    exponentials::<S, N::Input>(&sums, &mut totals[..rows], tokens - p * PANEL, to, across);
                 }
             }
             let mut shares = [0.0; MOST_ROWS];
             for (i, share) in shares[..rows].iter_mut().enumerate() {
-                // SAFETY: row i of both, of whole panels.
-                let (x, to) = unsafe { (x.add(i * across), to.add(i * across)) };
-                // SAFETY: as above.
-                *share = 1.0 / unsafe { exponentials::<S, N::Input, true>(x, tokens, to) };
+                // SAFETY: row i of the queries and of the weights; a row of scores, of whole panels.
+                unsafe {
+                    let mut total = S::sum(totals[i]);
+                    if !(LEAST..MOST).contains(&total) {
+                        for (p, panel) in keys[..across * steps].chunks_exact(PANEL * steps).enumerate() {
+                            let a = call.a.wrapping_add(i * call.row);
+                            product(&Call { a, b: panel.as_ptr().cast(), ..call }, 1, &mut sums);
+                            scores[p * PANEL..][..PANEL].copy_from_slice(&sums.0[..PANEL]);
+                        }
+                        total =
+                            over_largest::<S, N::Input, true>(scores.as_ptr(), tokens, to.add(i * across));
+                    }
+                    *share = 1.0 / total;
+                }
             }
             for (p, column) in (0..dim).step_by(PANEL).enumerate() {
                 // SAFETY: rows of weights just written, a panel of values in place or packed, and this tile's rows of
@@ -135,6 +153,84 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
             }
         }
     }
+}
+
+/// Scores of a tile by a panel of keys, of which the first `n` are there (or all, if there are more) → their exponentials,
+/// as rows `across` elements apart; added to the rows' totals.
+///
+/// # Safety
+/// There must be as many rows of sums and at `to` as of totals; instructions as in [`Simd`].
+#[inline(always)]
+unsafe fn exponentials<S: Simd, O: Element>(
+    sums: &Sums<f32>,
+    totals: &mut [S::F],
+    n: usize,
+    to: *mut O,
+    across: usize,
+) {
+    let (rows, sums) = (totals.len(), sums.0.as_ptr());
+    let mut i = 0;
+    // SAFETY: the caller's.
+    unsafe {
+        if S::WIDE && n >= PANEL {
+            while i + 4 <= rows {
+                let totals = totals[i..].as_mut_ptr();
+                group::<S, O, 8>(sums.add(i * PANEL), totals, to.add(i * across), across);
+                i += 4;
+            }
+        }
+        while i < rows {
+            let (sums, to) = (sums.add(i * PANEL), to.add(i * across));
+            if n >= PANEL {
+                group::<S, O, 2>(sums, totals[i..].as_mut_ptr(), to, across);
+            } else {
+                for at in (0..n).step_by(LANES) {
+                    // What stands for nothing adds nothing.
+                    let x = S::load_part(sums.add(at), (n - at).min(LANES), -1e4);
+                    let [e] = power::<S, O, 1>([x]);
+                    totals[i] = S::add(totals[i], e);
+                    O::store::<S>(to.add(at), e);
+                }
+            }
+            i += 1;
+        }
+    }
+}
+
+/// [`exponentials`] of whole rows, two vectors of each, `N` side by side.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn group<S: Simd, O: Element, const N: usize>(
+    sums: *const f32,
+    totals: *mut S::F,
+    to: *mut O,
+    across: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut x = [S::splat(0.0); N];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = S::load(sums.add(i * LANES));
+        }
+        let x = power::<S, O, N>(x);
+        for i in 0..N / 2 {
+            let [a, b] = [x[2 * i], x[2 * i + 1]];
+            *totals.add(i) = S::add(*totals.add(i), S::add(a, b));
+            O::store_pair::<S>(to.add(i * across), [a, b]);
+        }
+    }
+}
+
+/// As exact as `O` can tell.
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+unsafe fn power<S: Simd, O: Element, const N: usize>(x: [S::F; N]) -> [S::F; N] {
+    // SAFETY: the caller's.
+    unsafe { if O::SHORT { powers::<S, true, N>(x) } else { powers::<S, false, N>(x) } }
 }
 
 /// Keys `[tokens, dim]` → `[panel of 32 tokens][step][token]`, 0 behind the last token and the last number.
@@ -320,6 +416,47 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    /// Scores of which no exponential is a number, or all are next to nothing.
+    #[test]
+    fn scores_far_from_0_are_taken_over_the_largest() {
+        let (tokens, dim) = (40, 32);
+        let shape = Shape { tokens, queries: (0, tokens), dim, stride: 3 * dim, out_stride: dim };
+        let mut x: Vec<f32> = numbers(tokens * 3 * dim, 12);
+        for (i, row) in x.chunks_exact_mut(3 * dim).enumerate() {
+            // The first component alone shifts all of a row's scores: by 0, 200 and -200 in turn.
+            (row[0], row[dim]) = ([0.0, 20.0, -20.0][i % 3], 10.0);
+        }
+        let rounded: Vec<Bf16> = x.iter().map(|&v| Bf16::new(v)).collect();
+        let same: Vec<f32> = rounded.iter().map(|v| v.get()).collect();
+        for isa in Isa::available() {
+            let mut scratch = Scratch::default();
+            let full = (ours::<F32>(isa, shape, &x, &mut scratch), exact(shape, &x), 1e-4);
+            let half = (ours::<B16>(isa, shape, &rounded, &mut scratch), exact(shape, &same), 6e-3);
+            for (got, want, most) in [full, half] {
+                for (got, want) in got.iter().zip(want) {
+                    assert!((f64::from(*got) - want).abs() <= most, "{isa}: {got} for {want}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_same_whichever_rows_are_asked_for() {
+        let (tokens, dim) = (50, 32);
+        let all = Shape { tokens, queries: (0, tokens), dim, stride: 3 * dim, out_stride: dim };
+        let mut x: Vec<f32> = numbers(tokens * 3 * dim, 13);
+        x.iter_mut().step_by(7 * 3 * dim).for_each(|v| *v = 300.0);
+        for isa in Isa::available() {
+            let mut scratch = Scratch::default();
+            let whole = ours::<F32>(isa, all, &x, &mut scratch);
+            for queries in [(0, 1), (3, 17), (7, 8), (20, 50)] {
+                let some = ours::<F32>(isa, Shape { queries, ..all }, &x, &mut scratch);
+                let rows = (queries.1 - queries.0) * dim;
+                assert_eq!(some[..rows], whole[queries.0 * dim..][..rows], "{isa} {queries:?}");
             }
         }
     }

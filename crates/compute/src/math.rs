@@ -1,5 +1,9 @@
 //! Functions of lanes.
 
+mod gelu;
+
+pub(crate) use gelu::{gelu, gelu_short, gelu_tanh};
+
 use crate::simd::Simd;
 
 /// eˣ for x from -87 to 88 (clamped below): x = n ln 2 + r, a polynomial of degree 6 for eʳ; about 1 ulp.
@@ -23,6 +27,29 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::F) -> S::F {
     }
 }
 
+/// eˣ side by side, for any x: where it is not within 10⁻³⁸ to 10³⁸, next to nothing or more than that. Within 2e-7 + 8e-8 |x|
+/// of itself, or (`SHORT`), for results of few digits, within 1e-4.
+///
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn powers<S: Simd, const SHORT: bool, const N: usize>(x: [S::F; N]) -> [S::F; N] {
+    // SAFETY: the caller's.
+    unsafe {
+        let by = S::splat(std::f32::consts::LOG2_E);
+        let (mut n, mut rest) = (x, x);
+        for (n, rest) in n.iter_mut().zip(&mut rest) {
+            *n = S::round(S::mul(*n, by));
+            *rest = S::fms(*rest, by, *n);
+        }
+        let mut y = if SHORT { horner::<S, N>(&EXP2_SHORT, &rest) } else { horner::<S, N>(&EXP2, &rest) };
+        for (y, n) in y.iter_mut().zip(n) {
+            *y = S::scale2_any(*y, n);
+        }
+        y
+    }
+}
+
 /// 2ˣ within 8e-5 of itself, for results of few digits; x from -126 (clamped) to 127.
 ///
 /// # Safety
@@ -34,84 +61,31 @@ pub(crate) unsafe fn exp2_short<S: Simd>(x: S::F) -> S::F {
         let x = S::max(x, S::splat(-126.0));
         let n = S::round(x);
         let r = S::sub(x, n);
-        let p = S::fma(S::splat(0.055_171_67), r, S::splat(0.242_611_13));
-        let p = S::fma(S::fma(p, r, S::splat(0.693_260_97)), r, S::splat(0.999_928_06));
-        S::scale2(p, n)
+        S::scale2(horner::<S, 1>(&EXP2_SHORT, &[r])[0], n)
     }
 }
 
-/// ln erfc(x/√2) / x from 0 to 6, highest power first; fitted so that x/2 times erfc is within 1e-8.
-const LN_ERFC: [f32; 8] = [
-    -1.318_312_5e-6,
-    1.944_620_4e-5,
-    -9.112_275e-5,
-    -1.886_098_3e-4,
-    5.022_176_5e-3,
-    -3.647_871e-2,
-    -3.182_669_3e-1,
-    -7.978_893_5e-1,
-];
+/// 2ˣ from -1/2 to 1/2, highest power first, within 8e-8 of itself.
+const EXP2: [f32; 6] = [1.327_647_2e-3, 9.675_542e-3, 5.550_713_3e-2, 2.402_212e-1, 6.931_47e-1, 1.000_000_1];
 
-/// x/2 · (1 + erf(x/√2)) = max(x, 0) - |x|/2 · erfc(|x|/√2), so that there is no division; within 2e-7 of the larger of
-/// 1 and |x|.
+/// As [`EXP2`], within 8e-5.
+const EXP2_SHORT: [f32; 4] = [0.055_171_67, 0.242_611_13, 0.693_260_97, 0.999_928_06];
+
+/// Polynomials side by side, highest power first.
 ///
 /// # Safety
 /// That of [`Simd`].
 #[inline(always)]
-pub(crate) unsafe fn gelu<S: Simd>(x: S::F) -> S::F {
+unsafe fn horner<S: Simd, const N: usize>(coefficients: &[f32], x: &[S::F; N]) -> [S::F; N] {
     // SAFETY: the caller's.
     unsafe {
-        let a = S::min(S::abs(x), S::splat(6.0));
-        let mut p = S::splat(LN_ERFC[0]);
-        for c in &LN_ERFC[1..] {
-            p = S::fma(p, a, S::splat(*c));
+        let mut p = [S::splat(coefficients[0]); N];
+        for &c in &coefficients[1..] {
+            for (p, x) in p.iter_mut().zip(x) {
+                *p = S::fma(*p, *x, S::splat(c));
+            }
         }
-        let erfc = exp::<S>(S::mul(p, a));
-        S::fma(S::mul(a, S::splat(-0.5)), erfc, S::max(x, S::splat(0.0)))
-    }
-}
-
-/// erfc(x/√2) / 2 from 0 to 4, highest power first; fitted so that x times it is within 5e-5.
-const HALF_ERFC: [f32; 9] = [
-    5.118_716e-5,
-    -8.493_591_4e-4,
-    5.099_275_6e-3,
-    -1.030_048_3e-2,
-    -1.842_960_2e-2,
-    1.003_790_8e-1,
-    -2.647_75e-2,
-    -3.898_010_6e-1,
-    4.989_606e-1,
-];
-
-/// [`gelu`] within 2e-4, for results of few digits: max(x, 0) - |x| · erfc(|x|/√2) / 2 by one polynomial.
-///
-/// # Safety
-/// That of [`Simd`].
-#[inline(always)]
-pub(crate) unsafe fn gelu_short<S: Simd>(x: S::F) -> S::F {
-    // SAFETY: the caller's.
-    unsafe {
-        let a = S::min(S::abs(x), S::splat(4.0));
-        let mut p = S::splat(HALF_ERFC[0]);
-        for c in &HALF_ERFC[1..] {
-            p = S::fma(p, a, S::splat(*c));
-        }
-        S::sub(S::max(x, S::splat(0.0)), S::mul(a, p))
-    }
-}
-
-/// GELU by tanh: x / (1 + e^-2u), u = √(2/π) (x + 0.044715 x³).
-///
-/// # Safety
-/// That of [`Simd`].
-#[inline(always)]
-pub(crate) unsafe fn gelu_tanh<S: Simd>(x: S::F) -> S::F {
-    // SAFETY: the caller's.
-    unsafe {
-        let cubic = S::fma(S::mul(S::mul(x, x), x), S::splat(0.044_715), x);
-        let e = exp::<S>(S::mul(cubic, S::splat(-2.0 * 0.797_884_6)));
-        S::div(x, S::add(S::splat(1.0), e))
+        p
     }
 }
 
@@ -134,9 +108,11 @@ mod tests {
                     let x = S::load(x.as_ptr());
                     let y_ = match self.0 {
                         0 => exp::<S>(x),
-                        1 => gelu::<S>(x),
-                        2 => gelu_tanh::<S>(x),
-                        3 => gelu_short::<S>(x),
+                        1 => gelu::<S, 1>([x])[0],
+                        2 => gelu_tanh::<S, 1>([x])[0],
+                        3 => gelu_short::<S, 1>([x])[0],
+                        5 => powers::<S, false, 1>([x])[0],
+                        6 => powers::<S, true, 1>([x])[0],
                         _ => exp2_short::<S>(x),
                     };
                     S::store(y.as_mut_ptr(), y_);
@@ -163,8 +139,15 @@ mod tests {
         let xs: Vec<f32> = (-1600..1600).map(|i| i as f32 / 200.0).collect();
         let gelu_tanh = |x: f64| 0.5 * x * (1.0 + (0.797_884_560_8 * (x + 0.044_715 * x * x * x)).tanh());
         let gelu = |x: f64| x / 2.0 * (1.0 + erf(x / 2f64.sqrt()));
-        let want: [OfLanes; 5] =
-            [(f64::exp, 4e-7), (gelu, 2e-7), (gelu_tanh, 6e-7), (gelu, 2e-4), (f64::exp2, 8e-5)];
+        let want: [OfLanes; 7] = [
+            (f64::exp, 4e-7),
+            (gelu, 2e-7),
+            (gelu_tanh, 6e-7),
+            (gelu, 2e-4),
+            (f64::exp2, 8e-5),
+            (f64::exp, 9e-7),
+            (f64::exp, 1e-4),
+        ];
         for isa in Isa::available() {
             for (which, (f, most)) in want.iter().enumerate() {
                 let mut ys = vec![0.0; xs.len()];

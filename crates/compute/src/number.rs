@@ -43,6 +43,11 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
     #[allow(private_bounds, private_interfaces)]
     unsafe fn store<S: Simd>(p: *mut Self, x: S::F);
 
+    /// Whole lanes twice, one behind the other.
+    #[doc(hidden)]
+    #[allow(private_bounds, private_interfaces)]
+    unsafe fn store_pair<S: Simd>(p: *mut Self, x: [S::F; 2]);
+
     #[doc(hidden)]
     #[allow(private_bounds, private_interfaces)]
     #[inline(always)]
@@ -69,7 +74,7 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! element {
-    ($type:ty, $order:ty, $short:literal, $load:ident, $store:ident) => {
+    ($type:ty, $order:ty, $short:literal, $load:ident, $store:ident, $pair:ident) => {
         impl sealed::Sealed for $type {}
         #[allow(private_bounds, private_interfaces)]
         impl Element for $type {
@@ -85,12 +90,17 @@ macro_rules! element {
                 // SAFETY: as above.
                 unsafe { S::$store(p.cast(), x) }
             }
+            #[inline(always)]
+            unsafe fn store_pair<S: Simd>(p: *mut Self, x: [S::F; 2]) {
+                // SAFETY: as above, for twice as many.
+                unsafe { S::$pair(p.cast(), x) }
+            }
         }
     };
 }
-element!(f32, i32, false, load, store);
-element!(Bf16, i16, true, load_bf16, store_bf16);
-element!(u8, u8, true, load_u8, store_u8);
+element!(f32, i32, false, load, store, store_pair);
+element!(Bf16, i16, true, load_bf16, store_bf16, store_bf16_pair);
+element!(u8, u8, true, load_u8, store_u8, store_u8_pair);
 
 /// How a product is computed. A *step* is 4 bytes of inputs: one f32, two bf16 or four u8.
 pub trait Number: sealed::Sealed + Copy + Send + Sync + 'static {

@@ -27,10 +27,22 @@ pub(crate) trait Task {
 #[allow(dead_code)] // a full set, whoever needs which
 pub(crate) trait Simd: Copy + 'static {
     type F: Copy;
+    /// A vector is one register of 32, and `lookup` one instruction: several vectors side by side do not wait for their own
+    /// last results, and tables are faster than polynomials.
+    const WIDE: bool = false;
 
     unsafe fn splat(x: f32) -> Self::F;
     unsafe fn load(p: *const f32) -> Self::F;
     unsafe fn store(p: *mut f32, x: Self::F);
+    /// One behind the other.
+    #[inline(always)]
+    unsafe fn store_pair(p: *mut f32, [x, y]: [Self::F; 2]) {
+        // SAFETY: the caller's, for twice as many.
+        unsafe {
+            Self::store(p, x);
+            Self::store(p.add(LANES), y);
+        }
+    }
     /// The first `n` lanes (`n ≤ 16`), the others `fill`.
     unsafe fn load_part(p: *const f32, n: usize, fill: f32) -> Self::F;
     unsafe fn store_part(p: *mut f32, x: Self::F, n: usize);
@@ -43,11 +55,25 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn min(a: Self::F, b: Self::F) -> Self::F;
     /// `a · b + c`
     unsafe fn fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `a · b - c`
+    #[inline(always)]
+    unsafe fn fms(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        // SAFETY: the caller's.
+        unsafe { Self::fma(a, b, Self::sub(Self::splat(-0.0), c)) }
+    }
     unsafe fn abs(x: Self::F) -> Self::F;
     /// To whole numbers, ties to even.
     unsafe fn round(x: Self::F) -> Self::F;
     /// `x · 2ⁿ` for whole `n` from -126 to 127.
     unsafe fn scale2(x: Self::F, n: Self::F) -> Self::F;
+    /// `scale2` for any whole `n`: below -126 and above 127, next to nothing and more than 10³⁸.
+    #[inline(always)]
+    unsafe fn scale2_any(x: Self::F, n: Self::F) -> Self::F {
+        // SAFETY: the caller's.
+        unsafe { Self::scale2(x, Self::min(Self::max(n, Self::splat(-126.0)), Self::splat(127.0))) }
+    }
+    /// Each lane the number that the lowest four of its bits say.
+    unsafe fn lookup(table: &[f32; LANES], at: Self::F) -> Self::F;
     unsafe fn sum(x: Self::F) -> f32;
     unsafe fn largest(x: Self::F) -> f32;
 
@@ -63,9 +89,27 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn load_bf16(p: *const u16) -> Self::F;
     /// Rounded to nearest, ties to even.
     unsafe fn store_bf16(p: *mut u16, x: Self::F);
+    /// One behind the other.
+    #[inline(always)]
+    unsafe fn store_bf16_pair(p: *mut u16, [x, y]: [Self::F; 2]) {
+        // SAFETY: the caller's, for twice as many.
+        unsafe {
+            Self::store_bf16(p, x);
+            Self::store_bf16(p.add(LANES), y);
+        }
+    }
     unsafe fn load_u8(p: *const u8) -> Self::F;
     /// Rounded to nearest, ties to even, and kept within 0 to 255.
     unsafe fn store_u8(p: *mut u8, x: Self::F);
+    /// One behind the other.
+    #[inline(always)]
+    unsafe fn store_u8_pair(p: *mut u8, [x, y]: [Self::F; 2]) {
+        // SAFETY: the caller's, for twice as many.
+        unsafe {
+            Self::store_u8(p, x);
+            Self::store_u8(p.add(LANES), y);
+        }
+    }
 }
 
 /// A chunk of at most [`LANES`] numbers, the lanes behind it `fill`.

@@ -188,13 +188,14 @@ pub(crate) struct Writer<'a, D, O> {
 impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
     #[inline(always)]
     unsafe fn take<S: Simd>(&self, sums: &Sums<T>, tile: &Tile, column: usize) {
-        for j in (0..PANEL.min(self.columns - column)).step_by(LANES) {
-            // SAFETY: the caller's; the columns from `column + j` on are within `columns`.
-            unsafe {
-                match self.columns - column - j {
-                    LANES.. => strip::<S, T, D, O, true>(self, sums, tile, column, j, LANES),
-                    n => strip::<S, T, D, O, false>(self, sums, tile, column, j, n),
-                }
+        let columns = PANEL.min(self.columns - column);
+        // SAFETY: the caller's.
+        unsafe {
+            match self.act {
+                Act::None => strips::<S, T, D, O, Keep>(self, sums, tile, column, columns),
+                Act::Relu => strips::<S, T, D, O, Positive>(self, sums, tile, column, columns),
+                Act::Gelu => strips::<S, T, D, O, Erf>(self, sums, tile, column, columns),
+                Act::GeluTanh => strips::<S, T, D, O, Tanh>(self, sums, tile, column, columns),
             }
         }
     }
@@ -217,11 +218,11 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
     }
 }
 
-/// What is left to choose once per strip, so that the loop over its rows has no branch.
+/// What is left to choose once per tile, so that the loop over its rows has no branch.
 trait Activation {
     /// # Safety
     /// That of [`Simd`]. `O` is what the result is stored as.
-    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F;
+    unsafe fn apply<S: Simd, O: Element, const N: usize>(x: [S::F; N]) -> [S::F; N];
 }
 struct Keep;
 struct Positive;
@@ -230,86 +231,149 @@ struct Tanh;
 
 impl Activation for Keep {
     #[inline(always)]
-    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+    unsafe fn apply<S: Simd, O: Element, const N: usize>(x: [S::F; N]) -> [S::F; N] {
         x
     }
 }
 impl Activation for Positive {
     #[inline(always)]
-    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
-        // SAFETY: the caller's.
-        unsafe { S::max(x, S::splat(0.0)) }
+    unsafe fn apply<S: Simd, O: Element, const N: usize>(mut x: [S::F; N]) -> [S::F; N] {
+        for x in &mut x {
+            // SAFETY: the caller's.
+            *x = unsafe { S::max(*x, S::splat(0.0)) };
+        }
+        x
     }
 }
 impl Activation for Erf {
     #[inline(always)]
-    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+    unsafe fn apply<S: Simd, O: Element, const N: usize>(x: [S::F; N]) -> [S::F; N] {
         // SAFETY: the caller's.
-        unsafe { if O::SHORT { math::gelu_short::<S>(x) } else { math::gelu::<S>(x) } }
+        unsafe { if O::SHORT { math::gelu_short::<S, N>(x) } else { math::gelu::<S, N>(x) } }
     }
 }
 impl Activation for Tanh {
     #[inline(always)]
-    unsafe fn apply<S: Simd, O: Element>(x: S::F) -> S::F {
+    unsafe fn apply<S: Simd, O: Element, const N: usize>(x: [S::F; N]) -> [S::F; N] {
         // SAFETY: the caller's.
-        unsafe { math::gelu_tanh::<S>(x) }
+        unsafe { math::gelu_tanh::<S, N>(x) }
     }
 }
 
-/// 16 columns, or (`WHOLE` false) the first `n` of them, of all rows of the tile.
+/// The first `columns` (at most [`PANEL`]) of the tile.
 ///
 /// # Safety
-/// As [`Sink::take`]; `n` columns from `column + j` on must be the output's.
+/// As [`Sink::take`]; the columns must be the output's.
 #[inline(always)]
-unsafe fn strip<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, const WHOLE: bool>(
+unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation>(
     w: &Writer<'_, D, O>,
     sums: &Sums<T>,
     tile: &Tile,
     column: usize,
-    j: usize,
-    n: usize,
+    columns: usize,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's; rows are the tile's, and no column beyond `columns`.
     unsafe {
-        match w.act {
-            Act::None => rows::<S, T, D, O, Keep, WHOLE>(w, sums, tile, column, j, n),
-            Act::Relu => rows::<S, T, D, O, Positive, WHOLE>(w, sums, tile, column, j, n),
-            Act::Gelu => rows::<S, T, D, O, Erf, WHOLE>(w, sums, tile, column, j, n),
-            Act::GeluTanh => rows::<S, T, D, O, Tanh, WHOLE>(w, sums, tile, column, j, n),
+        if S::WIDE && columns == PANEL {
+            let bias = [bias_of::<S, D, O>(w, column, LANES), bias_of::<S, D, O>(w, column + LANES, LANES)];
+            let mut i = 0;
+            // As many as leave registers for what the activation needs.
+            while i + 4 <= tile.rows && O::SHORT {
+                group::<S, T, D, O, A, 8, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                i += 4;
+            }
+            while i + 2 <= tile.rows {
+                group::<S, T, D, O, A, 4, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                i += 2;
+            }
+            while i < tile.rows {
+                group::<S, T, D, O, A, 2, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                i += 1;
+            }
+            return;
+        }
+        for j in (0..columns).step_by(LANES) {
+            let n = columns - j;
+            if n >= LANES {
+                let bias = [bias_of::<S, D, O>(w, column + j, LANES)];
+                for i in 0..tile.rows {
+                    group::<S, T, D, O, A, 1, 1>(w, sums, tile, bias, i, column, j, LANES);
+                }
+            } else {
+                let bias = [bias_of::<S, D, O>(w, column + j, n)];
+                for i in 0..tile.rows {
+                    group::<S, T, D, O, A, 1, 1>(w, sums, tile, bias, i, column, j, n);
+                }
+            }
         }
     }
 }
 
-/// As [`strip`].
+/// The biases of `n` columns from `column` on, 0 without.
 ///
 /// # Safety
-/// The same.
+/// They must be the output's.
 #[inline(always)]
-unsafe fn rows<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation, const WHOLE: bool>(
+unsafe fn bias_of<S: Simd, D, O>(w: &Writer<'_, D, O>, column: usize, n: usize) -> S::F {
+    // SAFETY: the caller's.
+    unsafe {
+        match w.bias {
+            Some(bias) => columns_of::<S>(bias, column, n),
+            None => S::splat(0.0),
+        }
+    }
+}
+
+/// `N` vectors side by side, `C` (1 or 2) of each row, from the tile's row `i` and its column `j` on; of the last of a row
+/// the first `n` columns.
+///
+/// # Safety
+/// As [`Sink::take`]; rows and columns must be the tile's and the output's.
+#[allow(clippy::too_many_arguments)] // where it is
+#[inline(always)]
+unsafe fn group<
+    S: Simd,
+    T: Copy + Sync,
+    D: Scale<T>,
+    O: Element,
+    A: Activation,
+    const N: usize,
+    const C: usize,
+>(
     w: &Writer<'_, D, O>,
     sums: &Sums<T>,
     tile: &Tile,
+    bias: [S::F; C],
+    i: usize,
     column: usize,
     j: usize,
     n: usize,
 ) {
     // SAFETY: the caller's: these columns exist in bias and scales, these rows in output and residual.
     unsafe {
-        let column = column + j;
-        let (scale, out, stride) = (w.scale, w.out, w.stride);
-        let bias = w.bias.map_or(S::splat(0.0), |b| columns_of::<S>(b, column, n));
-        let residual_scale = S::splat(w.residual_scale);
-        for i in 0..tile.rows {
-            let at = tile.output + i * stride + column;
-            let sums = sums.0.as_ptr().add(i * PANEL + j);
-            let mut x = scale.apply::<S>(sums, bias, tile.row + i, column, n);
-            if let Some(residual) = w.residual {
-                let p = residual.at(at).cast_const();
-                let r = if WHOLE { O::load::<S>(p) } else { O::load_part::<S>(p, n) };
-                x = S::fma(r, residual_scale, x);
+        let mut x = [S::splat(0.0); N];
+        for (v, x) in x.iter_mut().enumerate() {
+            let (row, column, j) = (i + v / C, column + j + v % C * LANES, j + v % C * LANES);
+            let sums = sums.0.as_ptr().add(row * PANEL + j);
+            *x = w.scale.apply::<S>(sums, bias[v % C], tile.row + row, column, n);
+        }
+        if let Some(residual) = w.residual {
+            for (v, x) in x.iter_mut().enumerate() {
+                let p = residual
+                    .at(tile.output + (i + v / C) * w.stride + column + j + v % C * LANES)
+                    .cast_const();
+                let r = if n == LANES { O::load::<S>(p) } else { O::load_part::<S>(p, n) };
+                *x = S::fma(r, S::splat(w.residual_scale), *x);
             }
-            let (x, to) = (A::apply::<S, O>(x), out.at(at));
-            if WHOLE { O::store::<S>(to, x) } else { O::store_part::<S>(to, x, n) }
+        }
+        let x = A::apply::<S, O, N>(x);
+        for v in (0..N).step_by(C) {
+            let to = w.out.at(tile.output + (i + v / C) * w.stride + column + j);
+            match n {
+                LANES if C == 2 => O::store_pair::<S>(to, [x[v], x[v + 1]]),
+                LANES => O::store::<S>(to, x[v]),
+                n => O::store_part::<S>(to, x[v], n),
+            }
         }
     }
 }

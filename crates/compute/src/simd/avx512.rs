@@ -17,6 +17,7 @@ fn first(n: usize) -> __mmask16 {
 #[allow(clippy::missing_safety_doc)]
 impl<const BF16: bool> Simd for Avx512<BF16> {
     type F = __m512;
+    const WIDE: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
@@ -80,6 +81,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
     #[inline(always)]
+    unsafe fn fms(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_fmsub_ps(a, b, c) }
+    }
+    #[inline(always)]
     unsafe fn abs(x: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_abs_ps(x) }
@@ -93,6 +99,16 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     unsafe fn scale2(x: __m512, n: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_scalef_ps(x, n) }
+    }
+    #[inline(always)]
+    unsafe fn scale2_any(x: __m512, n: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_scalef_ps(x, n) }
+    }
+    #[inline(always)]
+    unsafe fn lookup(table: &[f32; LANES], at: __m512) -> __m512 {
+        // SAFETY: as in `splat`; the table has 16 numbers.
+        unsafe { _mm512_permutexvar_ps(_mm512_castps_si512(at), _mm512_loadu_ps(table.as_ptr())) }
     }
     #[inline(always)]
     unsafe fn sum(x: __m512) -> f32 {
@@ -182,6 +198,19 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
                 _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(up))
             };
             _mm256_storeu_si256(p.cast(), rounded);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16_pair(p: *mut u16, [x, y]: [__m512; 2]) {
+        // SAFETY: as in `store_bf16`; both types are 64 bytes without padding.
+        unsafe {
+            if BF16 {
+                let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(y, x));
+                _mm512_storeu_si512(p.cast(), both);
+            } else {
+                Self::store_bf16(p, x);
+                Self::store_bf16(p.add(LANES), y);
+            }
         }
     }
     #[inline(always)]

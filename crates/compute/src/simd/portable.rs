@@ -132,6 +132,10 @@ impl<const FMA: bool> Simd for Portable<FMA> {
         zip(x, n, |x, n| x * f32::from_bits(((n as i32 + 127) << 23) as u32))
     }
     #[inline(always)]
+    unsafe fn lookup(table: &[f32; LANES], at: F) -> F {
+        map(at, |at| table[at.to_bits() as usize % LANES])
+    }
+    #[inline(always)]
     unsafe fn sum(x: F) -> f32 {
         let mut x = x;
         for half in [8, 4, 2, 1] {
