@@ -36,7 +36,8 @@ async function show(url, options = {}, push = true) {
 
 function swap(page, fresh, url, push) {
   results.replaceChildren(...fresh.childNodes);
-  document.querySelector(".hero")?.replaceWith(...[page.querySelector(".hero")].filter(Boolean));
+  const heading = ".hero, #main > h1";
+  document.querySelector(heading)?.replaceWith(...[page.querySelector(heading)].filter(Boolean));
   document.title = page.title;
   for (const chip of form.querySelectorAll(".chip, input[name=kept]")) chip.remove();
   const theirs = page.getElementById("search");
@@ -89,7 +90,9 @@ function byPhoto(photo) {
   data.set("photo", photo, photo.name || "photo");
   if (!data.has("both")) data.set("q", (box.value = ""));
   data.delete("kept");
-  box.blur();
+  // Asked of questions and answers, a photo is searched where photos are.
+  if (!form.querySelector("#file")) data.set("c", form.dataset.photos);
+  document.activeElement?.blur();
   return show(form.action, { method: "POST", body: data });
 }
 
@@ -128,7 +131,7 @@ if (form) {
     });
   });
 
-  const takesPhotos = () => form.querySelector("#file");
+  const takesPhotos = () => form.querySelector("#file") || form.dataset.photos;
   let depth = 0;
   const files = (event) => takesPhotos() && event.dataTransfer?.types.includes("Files");
   addEventListener("dragenter", (event) => files(event) && (depth++, document.body.classList.add("over")));

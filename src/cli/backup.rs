@@ -13,8 +13,10 @@ Examples:
   simile backup /mnt/disk/simile --data /srv/simile --json
   simile backup /mnt/disk/simile --no-models
 
-The folder is new, empty, or an older backup: then only what is new is copied. Photos of indexed folders are not
-copied; photos that were uploaded are, and so are the encoders in the data folder. If a file of the data folder is damaged the rest is copied and the exit code is 3.")]
+The folder is new, empty, or an older backup: then only what is new is copied. It lies outside the
+data folder. Photos of indexed folders are not copied; photos that were uploaded are, and so are the
+encoders in the data folder. If a file of the data folder is damaged the rest is copied and the exit
+code is 3.")]
 pub struct Args {
     /// Where to
     #[arg(value_name = "FOLDER")]

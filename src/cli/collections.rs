@@ -24,7 +24,7 @@ enum Action {
     List,
     /// Encode a collection again with another encoder, beside the use of it
     Switch(switch::Args),
-    /// Take the vectors of deleted and replaced items out of the files, where they are above a quarter
+    /// Take the vectors of deleted and replaced items out of the files (happens by itself above a quarter)
     Compact {
         /// The collection
         #[arg(value_name = "NAME")]
@@ -48,7 +48,7 @@ fn compact(global: &Global, name: &CollectionName) -> Result<u8, CliError> {
     if global.json {
         output::json(&serde_json::json!({"dropped": dropped}));
     } else {
-        say!("{dropped} dead vectors are gone");
+        say!("vectors of deleted and replaced items taken out: {dropped}");
     }
     Ok(0)
 }

@@ -27,6 +27,11 @@ pub fn code_of(fault: Fault) -> u8 {
     }
 }
 
+/// An error as `--json` tells it.
+pub fn document(code: &str, message: &str) -> serde_json::Value {
+    json!({"error": {"code": code, "message": message}})
+}
+
 /// What a command failed with: one sentence, a stable code, an exit code.
 #[derive(Debug)]
 pub struct CliError {
@@ -49,7 +54,7 @@ impl CliError {
     /// One sentence on standard error; with `--json` also an object on standard output.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
-            output::json(&json!({"error": {"code": self.code, "message": self.message}}));
+            output::json(&document(&self.code, &self.message));
         }
         tell!("simile: {} [{}]", plain(&self.message), self.code);
         ExitCode::from(self.exit)

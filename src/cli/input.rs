@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CliError, exit};
+use super::{CliError, exit, output};
 use crate::files;
+use crate::photo::{self, Class};
 
 /// Decides what inputs are taken for; without one, an existing file is a photo.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -36,7 +37,15 @@ impl Input {
             }
         }
         match given.to_str() {
-            Some(text) => Ok(Self::Text(text.to_owned())),
+            Some(text) => {
+                if !told.text && is_like_a_path(text) {
+                    let text = output::one_line(text);
+                    tell!(
+                        "note: there is no file {text}, so it is taken as a text (--text says that it is one)"
+                    );
+                }
+                Ok(Self::Text(text.to_owned()))
+            }
             None => {
                 let message =
                     format!("{given:?} is no file, and as a text it is not UTF-8; check its spelling");
@@ -46,8 +55,14 @@ impl Input {
     }
 }
 
+/// Whether somebody probably meant a file: it begins as a path does, or ends as a picture's name does.
+fn is_like_a_path(text: &str) -> bool {
+    let begins = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    begins || photo::classify(text, &[]) != Class::Other
+}
+
 /// The bytes of a photo file, refused before reading if it is no regular file or larger than the limit.
-pub fn read_photo(path: &Path, limits: &crate::photo::Limits) -> Result<Vec<u8>, CliError> {
+pub fn read_photo(path: &Path, limits: &photo::Limits) -> Result<Vec<u8>, CliError> {
     let fail = |e: std::io::Error| {
         let (exit, code) = match e.kind() {
             std::io::ErrorKind::NotFound => (exit::NOT_FOUND, "path.missing"),

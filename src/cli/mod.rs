@@ -69,6 +69,7 @@ Exit codes:
 
 /// Options that every command has.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Data folder [env: SIMILE_DATA; default: ~/.local/share/simile]
     #[arg(long, global = true, value_name = "FOLDER")]
@@ -163,6 +164,9 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             print_usage(&e);
+            if e.use_stderr() && json_wanted(std::env::args_os()) {
+                output::json(&exit::document("command.arguments", &summary(&e)));
+            }
             return ExitCode::from(if e.use_stderr() { exit::INPUT } else { 0 });
         }
     };
@@ -206,6 +210,18 @@ fn print_usage(e: &clap::Error) {
     } else {
         tell!("{}", shown.trim_end());
     }
+}
+
+/// Whether `--json` stands among arguments that could not be understood.
+fn json_wanted(mut args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    args.by_ref().take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// What is wrong with the arguments, on one line: clap's text up to its first empty line.
+fn summary(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    let first = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    first.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

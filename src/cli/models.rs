@@ -17,12 +17,12 @@ use crate::types::EncoderName;
 )]
 pub struct Args {
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List all encoders: on disk, or where they can be got
+    /// List all encoders: on disk, or where they can be got (what happens without a subcommand)
     List,
     /// Get an encoder's files from the first of its sources that has them
     Pull {
@@ -58,11 +58,11 @@ enum Action {
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     let catalog = Catalog::open(Places::from(&global.config()?));
     match args.action {
-        Action::List => list(global, &catalog),
-        Action::Pull { name } => pull(global, &catalog, &name),
-        Action::Add { folder, name, link } => add(global, &catalog, &folder, name, link),
-        Action::Verify { name } => verify(global, &catalog, &name),
-        Action::Remove { name, force } => remove(global, &catalog, &name, force),
+        Some(Action::List) | None => list(global, &catalog),
+        Some(Action::Pull { name }) => pull(global, &catalog, &name),
+        Some(Action::Add { folder, name, link }) => add(global, &catalog, &folder, name, link),
+        Some(Action::Verify { name }) => verify(global, &catalog, &name),
+        Some(Action::Remove { name, force }) => remove(global, &catalog, &name, force),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Args {
     /// More like this item of the collection; with a text, photos that fit both
     #[arg(long, value_name = "KEY")]
     item: Option<ItemKey>,
-    /// Photos that look like QUERY and whose caption or name fits these words
+    /// With a photo: photos that look like it and whose caption or name fits these words
     #[arg(long, value_name = "TEXT")]
     words: Option<String>,
     /// The collection to search; may be left out if there is only one

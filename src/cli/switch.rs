@@ -10,8 +10,9 @@ use crate::types::{CollectionName, EncoderName};
 /// Encode a collection again with another encoder, beside the use of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-It can be stopped at any time; the same command goes on where it was. The collection keeps its encoder until all is
-encoded. Without --encoder it goes on, or fits the collection's own encoder (ngram-hash) anew on its texts.
+It can be stopped at any time; the same command goes on where it was. The collection keeps its
+encoder until all is encoded. Without --encoder it goes on, or fits the collection's own encoder
+(ngram-hash) anew on its texts.
 
 Examples:
   simile collections switch faq --encoder bge-base-zh-v1.5

@@ -64,10 +64,19 @@ impl LogSettings {
             (None, Some(filter)) => ("log.level", filter.clone()),
             (None, None) => ("log.level", default.filter),
         };
-        if filter.parse::<EnvFilter>().is_err() {
+        if filter.parse::<EnvFilter>().is_err() || !filter.split(',').all(is_directive) {
             let want = "log level (error, warn, info, debug, or by module as warn,simile::web=info)";
             return Err(ConfigError::Value { name, value: filter, want });
         }
         Ok(Self { format, filter })
     }
+}
+
+/// A level, or something of a module. A bare word that is neither would be taken for a module, and silence everything.
+fn is_directive(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty()
+        || text.parse::<tracing_subscriber::filter::LevelFilter>().is_ok()
+        || text.contains(['=', '[', ':'])
+        || text == "simile"
 }

@@ -122,3 +122,18 @@ fn a_number_that_is_none_is_told_by_name() {
     let e = config(&[("HOME", "/h"), ("SIMILE_MAX_PHOTO_MB", "lots")], &Overrides::default());
     assert!(e.unwrap_err().to_string().starts_with("SIMILE_MAX_PHOTO_MB is \"lots\""));
 }
+
+#[test]
+fn a_log_level_that_is_none_is_refused_and_silences_nothing() {
+    let level = |text: &str| {
+        let vars = [("HOME", "/h"), ("SIMILE_LOG", text)];
+        let find = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+        LogSettings::from_vars(&find, &Default::default(), None).map(|settings| settings.filter)
+    };
+    for good in ["info", "WARN", "off", "warn,simile::web=info", "simile", "simile::web"] {
+        assert_eq!(level(good).as_deref(), Ok(good));
+    }
+    for bad in ["inf", "warn,inf", "verbose", "loud=very"] {
+        assert!(level(bad).unwrap_err().to_string().starts_with("SIMILE_LOG is"), "{bad}");
+    }
+}

@@ -231,6 +231,9 @@ impl Catalog {
     }
 
     fn absent(&self, name: &EncoderName) -> EncoderError {
+        if plain(name) == FILE_LESS {
+            return EncoderError::BuiltIn { name: name.clone() };
+        }
         if self.search().cards.iter().any(|card| card.name.as_str() == plain(name)) {
             return EncoderError::NotOnDisk { name: name.clone() };
         }

@@ -75,6 +75,8 @@ pub enum EncoderError {
         "{name} is not on disk; get it with: simile models pull {name}, or name a folder that holds it with --models"
     )]
     NotOnDisk { name: EncoderName },
+    #[error("{name} is built in and has no files, so there is nothing to verify or to remove")]
+    BuiltIn { name: EncoderName },
     #[error("{}: {why}", .folder.display())]
     Unusable { folder: PathBuf, why: String },
     #[error(
@@ -137,6 +139,7 @@ impl Coded for EncoderError {
             Self::Compute { .. } => "encoder.compute",
             Self::Unknown { .. } => "encoder.unknown",
             Self::NotOnDisk { .. } => "encoder.not_on_disk",
+            Self::BuiltIn { .. } => "encoder.built_in",
             Self::Unusable { .. } => "encoder.unusable",
             Self::OtherSpace { .. } => "encoder.other_space",
             Self::NoneFits { .. } => "encoder.none",
@@ -158,7 +161,9 @@ impl Coded for EncoderError {
             | Self::Tokens { .. } => Fault::Input,
             Self::Vector { .. } | Self::Compute { .. } => Fault::Internal,
             Self::Unknown { .. } => Fault::NotFound,
-            Self::InUse { .. } | Self::NotRemovable { .. } | Self::Exists { .. } => Fault::Conflict,
+            Self::InUse { .. } | Self::NotRemovable { .. } | Self::Exists { .. } | Self::BuiltIn { .. } => {
+                Fault::Conflict
+            }
             Self::Pull { source, .. } | Self::Add { source, .. } => source.fault(),
             Self::Pulling { .. } => Fault::Busy,
             _ => Fault::Unavailable,
@@ -198,6 +203,7 @@ impl Coded for EncoderError {
             | Self::Vector { encoder: name, .. }
             | Self::Compute { encoder: name, .. }
             | Self::NotOnDisk { name }
+            | Self::BuiltIn { name }
             | Self::OtherSpace { name }
             | Self::NotPulled { name, .. }
             | Self::Pull { name, .. }

@@ -19,7 +19,7 @@ pub enum IngestError {
     Missing { path: PathBuf },
     #[error("{}: cannot be read ({source}); check its permissions", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{}: is neither a file nor a folder; give a folder, a photo, or a .csv or .jsonl table", .path.display())]
+    #[error("{}: is neither a file nor a folder; give a folder, a photo, or a .csv, .tsv or .jsonl table", .path.display())]
     Special { path: PathBuf },
     #[error("{}: is a view of the running system and holds no files; give a folder, a photo or a table", .path.display())]
     SystemView { path: PathBuf },
@@ -47,13 +47,13 @@ pub enum IngestError {
     NotTaken { path: String, why: String },
     #[error("there is no upload {0}; open a new one")]
     UnknownUpload(i64),
-    #[error("{path}: {source}")]
+    #[error("{source}")]
     Table { path: String, source: TableError },
     #[error("{path}: {source}")]
     Photo { path: String, source: PhotoError },
     #[error("{:?}: the caption has {bytes} bytes, at most {max} are taken; shorten it", .key.as_str())]
     LongCaption { key: ItemKey, bytes: usize, max: usize },
-    #[error("captions belong to photos, and this is an FAQ table; give a folder of photos")]
+    #[error("captions belong to photos, and this is an FAQ; leave them out")]
     CaptionsOfFaq,
     #[error("the question is empty; give it at least one word")]
     EmptyQuestion,
@@ -66,6 +66,14 @@ pub enum IngestError {
 }
 
 impl IngestError {
+    /// What is wrong, without the name of a photo that stands beside it.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Photo { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The error for a path that could not be looked at.
     pub fn path(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

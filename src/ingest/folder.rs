@@ -213,7 +213,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// By the name's ending, else by the first bytes.
-fn class_of(path: &Path) -> io::Result<Class> {
+pub(super) fn class_of(path: &Path) -> io::Result<Class> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match photo::classify(&name, &[]) {
         Class::Other => {

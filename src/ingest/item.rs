@@ -9,7 +9,7 @@ use super::{captions, photos, table};
 use crate::library::{Collection, Library, Tracker, Urgency};
 use crate::store::{Batch, NewItem, Place, RootKind, RootRecord};
 use crate::text;
-use crate::text::table::FaqRow;
+use crate::text::table::{FaqRow, distinct};
 use crate::types::{CollectionName, ItemKey, Kind};
 
 /// What putting an item did.
@@ -152,7 +152,7 @@ fn row_of(key: &ItemKey, entry: Entry) -> FaqRow {
         question: entry.question,
         answer: entry.answer,
         language: entry.language,
-        tags: entry.tags,
+        tags: distinct(entry.tags.iter().map(|tag| text::normalise(tag)).collect(), None),
         wordings,
         extra: serde_json::Map::new(),
     }

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::files;
 use crate::index::Recipe;
 use crate::library::{JobError, Lane, Library, LibraryError, Outcome, Tracker};
+use crate::photo::Class;
 use crate::store::{self, JobId, NewJob};
 use crate::types::{CollectionName, EncoderName, Kind};
 
@@ -49,7 +50,8 @@ impl Source {
     /// What lies at `path`: a folder, an FAQ table by its ending, else a photo.
     ///
     /// # Errors
-    /// `path.missing`, `path.special` for what is neither file nor folder, and for views of the running system.
+    /// `path.missing`, `path.special` for what is neither file nor folder, and for views of the running system,
+    /// `upload.not_taken` for a file that is neither a picture nor a table by its name.
     pub fn of(path: &Path) -> Result<Self, IngestError> {
         let meta = path.metadata().map_err(|source| IngestError::path(path, source))?;
         if files::is_system_view(path) {
@@ -61,7 +63,17 @@ impl Source {
         if !meta.is_file() {
             return Err(IngestError::Special { path: path.to_owned() });
         }
-        Ok(if is_table(path) { Self::Table(path.to_owned()) } else { Self::Photo(path.to_owned()) })
+        if is_table(path) {
+            return Ok(Self::Table(path.to_owned()));
+        }
+        match folder::class_of(path) {
+            Ok(Class::Other) => {
+                let (path, why) = (path.display().to_string(), TABLES_END.to_owned());
+                Err(IngestError::NotTaken { path, why })
+            }
+            Ok(_) => Ok(Self::Photo(path.to_owned())),
+            Err(source) => Err(IngestError::path(path, source)),
+        }
     }
 
     pub fn kind(&self) -> Kind {
@@ -77,6 +89,9 @@ impl Source {
         }
     }
 }
+
+/// How a table is known.
+const TABLES_END: &str = "the name of a table ends in .csv, .tsv or .jsonl";
 
 /// Whether a file's ending says that it is an FAQ table.
 pub fn is_table(path: &Path) -> bool {

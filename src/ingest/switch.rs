@@ -180,6 +180,9 @@ fn target(
         tracker.begin(Phase::LoadingEncoder, 0);
         return collection.next_encoder(field)?.ok_or_else(|| StoreError::NoSwitch.into());
     }
+    if request.captions && collection.kind() == Kind::Faq {
+        return Err(IngestError::CaptionsOfFaq);
+    }
     let record = collection.record()?;
     let named = request.encoder.as_ref().or(field.of(&record).0);
     if named.is_none() {

@@ -12,7 +12,7 @@ use super::error::IngestError;
 use super::item::{Put, put_photo_in};
 use super::plan::{self, Target};
 use super::table::TableImport;
-use super::{Done, Reject, Report, is_table, key, outcome};
+use super::{Done, Reject, Report, TABLES_END, is_table, key, outcome};
 use crate::library::{Collection, Library, Phase, Tracker, Urgency};
 use crate::photo::{self, Class};
 use crate::store::{JobId, NewJob, RootKind, RootRecord};
@@ -220,7 +220,7 @@ impl Upload {
     /// A table's entries belong to the table, so that another one beside it takes none of them away.
     fn add_table(&self, library: &Library, name: &str, bytes: &[u8]) -> Result<Added, IngestError> {
         if !is_table(name.as_ref()) {
-            let why = "an FAQ collection takes .csv and .jsonl".to_owned();
+            let why = TABLES_END.to_owned();
             return Err(IngestError::NotTaken { path: name.to_owned(), why });
         }
         let root_name = format!("{}/{name}", self.root.name);
@@ -245,7 +245,7 @@ impl Upload {
             Ok(Added::Skipped { .. }) => report.skipped += 1,
             Err(e) => {
                 self.tracker.reject();
-                let (code, reason) = (e.code().to_owned(), e.to_string());
+                let (code, reason) = (e.code().to_owned(), e.reason());
                 report.rejected.push(Reject { path: relative.to_owned(), code, reason });
             }
         }

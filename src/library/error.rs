@@ -15,7 +15,7 @@ pub enum LibraryError {
     UnknownCollection { name: CollectionName, known: Vec<CollectionName> },
     #[error("collection {name} exists already; choose another name, or index into it")]
     CollectionExists { name: CollectionName },
-    #[error("collection {name} holds {has}, not {wanted}; choose another collection")]
+    #[error("collection {name} holds {}, not {}; choose another collection", what(*.has), what(*.wanted))]
     WrongKind { name: CollectionName, has: Kind, wanted: Kind },
     #[error("collection {collection} has no item {:?}; list its items to see their keys", .key.as_str())]
     UnknownItem { collection: CollectionName, key: ItemKey },
@@ -49,12 +49,21 @@ pub enum LibraryError {
     Fitted(#[from] WeightsError),
 }
 
+fn what(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Photos => "photos",
+        Kind::Faq => "an FAQ",
+    }
+}
+
 fn list(names: &[CollectionName]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let names: Vec<_> = names.iter().map(CollectionName::as_str).collect();
-    format!(" (there is {})", names.join(", "))
+    const SHOWN: usize = 10;
+    let more = if names.len() > SHOWN { " …" } else { "" };
+    let names: Vec<_> = names.iter().take(SHOWN).map(CollectionName::as_str).collect();
+    format!(" (there is {}{more})", names.join(", "))
 }
 
 impl LibraryError {

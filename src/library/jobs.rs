@@ -258,10 +258,13 @@ impl Jobs {
     }
 
     fn view(&self, record: JobRecord) -> JobView {
-        let progress = match self.tracker(record.id) {
+        let mut progress = match self.tracker(record.id) {
             Some(tracker) => tracker.progress(),
             None => serde_json::from_value(record.progress).unwrap_or_default(),
         };
+        if record.ended.is_some() {
+            progress.seconds_left = None;
+        }
         let (report, error) = match record.result {
             Some(value) if record.state == JobState::Failed => (None, serde_json::from_value(value).ok()),
             other => (other, None),

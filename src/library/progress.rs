@@ -36,7 +36,7 @@ pub struct Progress {
     pub rejected: u64,
     /// Items (or bytes) per second since the phase began; 0 while unknown.
     pub per_second: f64,
-    /// Seconds left at that rate; absent while unknown.
+    /// Seconds left at that rate; absent while unknown, and of a job that has ended.
     pub seconds_left: Option<f64>,
 }
 

@@ -63,7 +63,7 @@ impl Wanted {
 /// to take along, relative to the data folder; those that are not there are left out.
 ///
 /// # Errors
-/// `NotABackup` if something else lies in `to`, `Full` and what the disks report: an older backup in `to` is then as it was.
+/// `BackupWithin` the data folder, `NotABackup` if something else lies in `to`, `Full` and what the disks report: an older backup in `to` is then as it was.
 pub fn backup(data: &Path, to: &Path, extra: &[PathBuf]) -> Result<BackupReport, StoreError> {
     Store::open(data, Access::Read)?.backup(to, extra)
 }
@@ -72,6 +72,9 @@ impl Store {
     /// As [`backup`], by a program that has the data folder open.
     pub fn backup(&self, to: &Path, extra: &[PathBuf]) -> Result<BackupReport, StoreError> {
         let io = self.io.elsewhere();
+        if full(to).starts_with(full(&self.data)) {
+            return Err(StoreError::BackupWithin { path: to.to_owned() });
+        }
         accept(to, &io)?;
         // Two backups into one folder would take each other's files for garbage.
         let lock = to.join("lock");
@@ -125,6 +128,14 @@ impl Store {
         self.readers.give(conn);
         Ok(())
     }
+}
+
+/// The path without links, as far as it is there.
+fn full(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, real)) = there else { return path };
+    real.join(path.strip_prefix(above).expect("an ancestor is a prefix"))
 }
 
 /// Makes the folder if it is absent, and refuses one with something else in it.

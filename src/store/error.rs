@@ -12,6 +12,10 @@ use crate::types::{Coded, CollectionName, Dim, EncoderName, Fault, ItemKey};
 pub enum StoreError {
     #[error("{path}: there is no data folder; index something first, or give another with --data")]
     Absent { path: PathBuf },
+    #[error("{path}: is a file; give a folder with --data")]
+    NotAFolder { path: PathBuf },
+    #[error("{path}: lies in the data folder; give a folder elsewhere, best on another disk")]
+    BackupWithin { path: PathBuf },
     #[error("{path}: another simile{} writes to this data folder; stop it, or send the command to it", by(.hint))]
     Locked { path: PathBuf, hint: Option<Hint> },
     #[error(
@@ -128,6 +132,8 @@ impl Coded for StoreError {
     fn code(&self) -> &'static str {
         match self {
             Self::Absent { .. } => "store.absent",
+            Self::NotAFolder { .. } => "store.not_a_folder",
+            Self::BackupWithin { .. } => "backup.within",
             Self::Locked { .. } => "store.locked",
             Self::ReadOnly { .. } => "store.read_only",
             Self::OpenedForReading => "store.opened_for_reading",
@@ -181,9 +187,10 @@ impl Coded for StoreError {
             | Self::NoSwitch
             | Self::SwitchLacks { .. }
             | Self::NotABackup { .. }
+            | Self::BackupWithin { .. }
             | Self::NotEmpty { .. }
             | Self::HalfRestored { .. } => Fault::Conflict,
-            Self::WrongDim { .. } | Self::SpaceId { .. } => Fault::Input,
+            Self::WrongDim { .. } | Self::SpaceId { .. } | Self::NotAFolder { .. } => Fault::Input,
             Self::TooManyParts { .. } => Fault::TooLarge,
             Self::Full { .. }
             | Self::Damaged { .. }
@@ -201,6 +208,8 @@ impl Coded for StoreError {
     fn item(&self) -> Option<String> {
         match self {
             Self::Absent { path }
+            | Self::NotAFolder { path }
+            | Self::BackupWithin { path }
             | Self::Locked { path, .. }
             | Self::ReadOnly { path }
             | Self::Full { path }

@@ -107,7 +107,7 @@ impl Store {
     /// Opens a data folder.
     ///
     /// # Errors
-    /// `Absent` to a reader, `Locked` to a second writer, `NewerVersion`, `HalfRestored`, `ReadOnly`, and what the disk
+    /// `Absent` to a reader, `NotAFolder`, `Locked` to a second writer, `NewerVersion`, `HalfRestored`, `ReadOnly`, and what the disk
     /// reports.
     pub fn open(data: &Path, access: Access) -> Result<Self, StoreError> {
         Self::open_through(data, access, Io::default())
@@ -116,6 +116,9 @@ impl Store {
     fn open_through(data: &Path, access: Access, io: Io) -> Result<Self, StoreError> {
         const SEGMENT_BYTES: u64 = 256 << 20;
         let db = data.join("simile.db");
+        if data.is_file() {
+            return Err(StoreError::NotAFolder { path: data.to_owned() });
+        }
         if access == Access::Read && !db.exists() {
             return Err(StoreError::Absent { path: data.to_owned() });
         }

@@ -37,7 +37,16 @@ pub struct Form<T>(pub T);
 
 impl From<QueryRejection> for Problem {
     fn from(e: QueryRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "request.query", format!("{}; correct the address", e.body_text()))
+        let said = e.body_text();
+        let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+        let problem =
+            Self::new(StatusCode::BAD_REQUEST, "request.query", format!("{said}; correct the address"));
+        match said.split_once(": ") {
+            Some((field, _)) if field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+                problem.at(field)
+            }
+            _ => problem,
+        }
     }
 }
 
@@ -91,9 +100,9 @@ fn malformed(e: &serde_json::Error) -> Problem {
 fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     use serde_json::error::Category;
     let inner = e.inner();
-    let said = inner.to_string();
+    let said = plainly(&inner.to_string());
     let path = e.path().to_string();
-    let path = if path == "." { String::new() } else { path };
+    let path = if [".", "?"].contains(&path.as_str()) { String::new() } else { path };
     if inner.classify() != Category::Data {
         let problem = malformed(inner);
         return if path.is_empty() { problem } else { problem.at(path) };
@@ -109,8 +118,26 @@ fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
             if field.starts_with("filter.") { "filter.unknown_field" } else { "request.unknown_field" };
         return Problem::input(code, field, format!("{said}; remove or correct it"));
     }
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", format!("{said}; correct it"));
+    // What our own types say of a value tells what to do already.
+    let said = if said.contains("; ") { said } else { format!("{said}; correct it") };
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", said);
     if path.is_empty() { problem } else { problem.at(path) }
+}
+
+/// What serde says, without the place in the body (the field is named instead) and the names of types.
+fn plainly(said: &str) -> String {
+    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+    let (start, expected) = said.rsplit_once(", expected ").unwrap_or((said, ""));
+    let expected = match expected {
+        "" => return said.to_owned(),
+        "usize" | "u64" | "u32" | "u16" | "u8" => "a whole number that is not negative",
+        "i64" | "i32" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        structure if structure.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{start}, expected {expected}")
 }
 
 /// The name in serde's "unknown field `x`, expected …".
@@ -173,6 +200,22 @@ mod tests {
         let problem = json::<Body>(text.as_bytes()).unwrap_err();
         assert_eq!(problem.status, StatusCode::BAD_REQUEST);
         (problem.code, problem.field)
+    }
+
+    #[test]
+    fn a_problem_speaks_of_values_not_of_types() {
+        let said = |text: &str| json::<Body>(text.as_bytes()).unwrap_err().detail;
+        assert_eq!(
+            said(r#"{"k":-1}"#),
+            "invalid value: integer `-1`, expected a whole number that is not negative; correct it"
+        );
+        assert_eq!(said("null"), "invalid type: null, expected an object; correct it");
+        assert_eq!(
+            said(r#"{"k":1,"filter":{"tags":"a"}}"#),
+            "invalid type: string \"a\", expected a list; correct it"
+        );
+        let date = said(r#"{"k":1,"filter":{"date_from":"2024-13"}}"#);
+        assert!(date.ends_with("2024-05-01 or 2024-05-01 18:30"), "{date}");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub fn duration(lang: Lang, seconds: f64) -> String {
     let s = seconds.max(0.0).round() as u64;
     let (h, m) = (s / 3600, s / 60);
     match lang {
+        Lang::En if s == 0 => "under 1 s".to_owned(),
+        Lang::Zh if s == 0 => "不到 1 秒".to_owned(),
         Lang::En if h > 0 => format!("{h} h {} min", m % 60),
         Lang::En if m > 0 => format!("{m} min {} s", s % 60),
         Lang::En => format!("{s} s"),
@@ -90,6 +92,7 @@ mod tests {
         assert_eq!([0.42, 9.0, 38.4, 1204.0].map(millis), ["0.4", "9.0", "38", "1,204"]);
         assert_eq!(duration(Lang::En, 3725.0), "1 h 2 min");
         assert_eq!(duration(Lang::Zh, 75.4), "1 分 15 秒");
+        assert_eq!(duration(Lang::En, 0.2), "under 1 s");
         assert_eq!(bar(f32::NAN), 0.0);
         assert_eq!(bar(-0.3), 0.0);
     }

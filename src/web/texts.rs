@@ -27,7 +27,7 @@ texts! {
     ask_photos = "Drop a photo, or type a name" | "拖入照片，或输入名称";
     ask_captions = "Say what is in the photo, drop one, or both" | "描述照片内容，或拖入照片，或两者并用";
     ask_faq = "Ask a question" | "输入问题";
-    your_photo = "Your photo" | "你的照片";
+    your_photo = "Your photo" | "您的照片";
     remove_photo = "Search without this photo" | "移除这张照片";
     remove_item = "Search without this item" | "移除这个条目";
     like = "Like" | "类似";
@@ -221,7 +221,7 @@ texts! {
     text_encoder = "for text" | "用于文字";
     photo_encoder = "for photos" | "用于照片";
     verified = "Verified: on these files it makes the same vectors as its original." | "已核实：在这些文件上得到的向量与原版一致。";
-    not_verified = "Not verified on this machine: simile models verify" | "未在本机核实：simile models verify";
+    not_verified(name) = "Not verified on this machine: simile models verify {name}" | "未在本机核实：simile models verify {name}";
     state_on_disk = "ready" | "可用";
     state_pullable = "can be got" | "可获取";
     state_broken = "cannot be used" | "不可用";
@@ -235,6 +235,7 @@ texts! {
     key_box = "go to the search box" | "跳到搜索框";
     key_arrows = "move among the photos" | "在照片间移动";
     key_open = "open the photo" | "打开照片";
+    key_more = "find more like it" | "找相似的照片";
 
     to_search = "To the search page" | "回到搜索页";
     fault_input = "That cannot be used" | "无法使用所给内容";

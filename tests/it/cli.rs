@@ -402,3 +402,76 @@ fn what_is_named_in_an_error_is_in_a_person_s_words() {
     let nowhere = home.run(["models", "add", "/nowhere", "--name", "mine"]);
     assert!(nowhere.code == 6 && nowhere.err.contains("/nowhere: cannot be read"), "{nowhere:?}");
 }
+
+#[test]
+fn arguments_that_cannot_be_understood_are_json_when_that_is_wanted() {
+    let home = Home::new();
+    for args in
+        [vec!["search", "--json"], vec!["--json", "nonsense"], vec!["search", "a", "--k", "x", "--json"]]
+    {
+        let ran = home.run(&args);
+        let error = &ran.json()["error"];
+        assert_eq!((ran.code, &error["code"]), (2, &json!("command.arguments")), "{args:?}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            !message.starts_with("error") && !message.contains('\n') && ran.err.contains("--help"),
+            "{ran:?}"
+        );
+    }
+    // Behind `--` it is a text, and without it nobody asked for JSON.
+    assert_eq!(home.run(["search", "--nonsense", "--", "--json"]).out, "");
+}
+
+#[test]
+fn a_named_file_that_is_neither_picture_nor_table_is_refused_and_leaves_no_collection() {
+    let home = Home::new();
+    home.put("faq.txt", FAQ.as_bytes());
+    home.put("empty", b"");
+    for file in ["faq.txt", "empty"] {
+        let ran = home.run(["index", file, "--collection", "faq", "--encoder", TEXT_ENCODER, "--json"]);
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (2, &json!("upload.not_taken")), "{ran:?}");
+        assert!(ran.err.contains(".csv"), "{ran:?}");
+    }
+    assert_eq!(home.run(["collections", "--json"]).ok().json(), json!([]));
+    // A picture is known by its first bytes, whatever it is called.
+    home.put("picture", &photo(1, ImageFormat::Png));
+    assert_eq!(index(&home, "picture", &[]).ok().json()["indexed"], 1);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_searched_as_a_text_with_a_note() {
+    let home = Home::new();
+    home.photos("pics", 1);
+    index(&home, "pics", &[]).ok();
+    let notes = |args: &[&str]| {
+        let ran = home.run(args.iter().chain(&["--collection", "photos"])).ok();
+        ran.err.contains("there is no file")
+    };
+    for lost in ["nothing.jpg", "./nothing", "/nothing", "Ducks.HEIC"] {
+        assert!(notes(&["search", lost]), "{lost}");
+    }
+    assert!(!notes(&["search", "nothing"]) && !notes(&["search", "--text", "nothing.jpg"]));
+}
+
+#[test]
+fn what_has_no_files_or_no_captions_is_told_as_it_is() {
+    let home = Home::new();
+    for action in ["verify", "remove"] {
+        let ran = home.run(["models", action, "ngram-hash", "--json"]);
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (5, &json!("encoder.built_in")), "{ran:?}");
+    }
+    let listed = home.run(["models", "--json"]).ok().json();
+    assert_eq!(listed, home.run(["models", "list", "--json"]).ok().json());
+    home.put("faq.csv", FAQ.as_bytes());
+    home.run(["index", "faq.csv", "--collection", "faq", "--encoder", TEXT_ENCODER]).ok();
+    let ran = home.run(["collections", "switch", "faq", "--captions", TEXT_ENCODER, "--json"]);
+    assert_eq!((ran.code, &ran.json()["error"]["code"]), (2, &json!("captions.of_faq")), "{ran:?}");
+    // A data folder that is a file, and a backup in the data folder.
+    let file = home.run(["--data", "faq.csv", "collections", "--json"]);
+    assert_eq!((file.code, &file.json()["error"]["code"]), (2, &json!("store.not_a_folder")), "{file:?}");
+    for within in ["data", "data/backup"] {
+        let ran = home.run(["backup", within, "--json"]);
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (5, &json!("backup.within")), "{ran:?}");
+    }
+    assert!(!home.path("data/backup").exists());
+}

@@ -206,6 +206,18 @@ async fn from_the_first_visit_to_an_answer() {
     person.reads(".answer .text", "Under billing.").await;
     person.is_at("q=Where").await;
 
+    // A photo that is dropped there is searched among the photos.
+    let dropping = "fetch('/c/photos/thumb/day%20one/3.jpg').then((r) => r.blob()).then((blob) => {
+        const given = new DataTransfer();
+        given.items.add(new File([blob], 'x.jpg', { type: 'image/jpeg' }));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: given, bubbles: true, cancelable: true }));
+    })";
+    client.execute(dropping, vec![]).await.unwrap();
+    person.is_at("c=photos").await;
+    person.reads("#summary", "8 photos").await;
+    client.back().await.unwrap();
+    person.reads(".answer .text", "Under billing.").await;
+
     // The other language: the same answer, other words around it.
     person.sees("#lang").await.click().await.unwrap();
     person.reads("nav", "搜索").await;

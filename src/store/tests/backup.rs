@@ -135,8 +135,13 @@ fn other_folders_are_refused_and_left_alone() {
     let (data, place) = (folder(), folder());
     let (_store, ..) = lived_in(data.path());
     std::fs::write(place.path().join("letter.txt"), "mine").unwrap();
-    for to in [place.path().to_owned(), place.path().join("letter.txt"), data.path().to_owned()] {
-        assert_eq!(backup(data.path(), &to, &[]).unwrap_err().code(), "backup.other_folder", "{to:?}");
+    for (to, code) in [
+        (place.path().to_owned(), "backup.other_folder"),
+        (place.path().join("letter.txt"), "backup.other_folder"),
+        (data.path().to_owned(), "backup.within"),
+        (data.path().join("new/backup"), "backup.within"),
+    ] {
+        assert_eq!(backup(data.path(), &to, &[]).unwrap_err().code(), code, "{to:?}");
         assert_eq!(restore(&to, &place.path().join("new")).unwrap_err().code(), "backup.none", "{to:?}");
     }
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::csv::{Record, Records, sniff_for};
 use super::encoding::{Decoded, decode};
-use super::row::{distinct, several};
+use super::row::{distinct, ragged, several};
 use super::{LineError, TableError, normalise};
 use crate::types::{Coded, Date};
 
@@ -152,10 +152,7 @@ fn row_of(columns: &[Meaning], record: &Record, decoded: &Decoded) -> Result<Cap
     }
     let (got, want) = (record.cells.len(), columns.len());
     if got < want || record.cells.iter().skip(want).any(|cell| !cell.is_empty()) {
-        return fail(
-            "table.ragged",
-            format!("{got} cells where the header has {want}; put cells that contain a comma in quotes"),
-        );
+        return fail("table.ragged", ragged(got, want));
     }
     let cell = |wanted: Meaning| {
         columns.iter().position(|m| *m == wanted).map(|at| record.cells[at].trim().to_owned())

@@ -2,7 +2,7 @@
 
 use super::columns::{Meaning, extras, meanings, require};
 use super::encoding::Decoded;
-use super::row::{Draft, Rows};
+use super::row::{Draft, Rows, ragged};
 use super::{TableError, normalise};
 
 /// A quote that is never closed swallows the rest of the file: reading goes on at the next line, so often at most.
@@ -37,10 +37,7 @@ pub(super) fn read(decoded: &Decoded, name: &str, rows: &mut Rows) -> Result<Vec
         } else if record.cells.len() < columns.len()
             || record.cells.iter().skip(columns.len()).any(|c| !c.is_empty())
         {
-            let (got, want) = (record.cells.len(), columns.len());
-            let reason =
-                format!("{got} cells where the header has {want}; put cells that contain a comma in quotes");
-            rows.reject(record.line, "table.ragged", reason);
+            rows.reject(record.line, "table.ragged", ragged(record.cells.len(), columns.len()));
         } else {
             rows.add(record.line, draft(&columns, &record.cells));
         }

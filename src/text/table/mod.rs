@@ -11,7 +11,7 @@ pub mod questions;
 mod row;
 
 pub use error::{LineError, TableError};
-pub use row::FaqRow;
+pub use row::{FaqRow, distinct};
 
 use super::normalise;
 use row::Rows;

@@ -113,8 +113,19 @@ pub(super) fn several(cell: &str) -> impl Iterator<Item = String> {
     cell.split([',', ';', '，', '；', '、', '|', '\n']).map(normalise)
 }
 
+/// What is wrong with a line that does not fit its header.
+pub(super) fn ragged(got: usize, want: usize) -> String {
+    let cells = if got == 1 { "1 cell".to_owned() } else { format!("{got} cells") };
+    let cure = if got < want {
+        "add those that are missing, empty if need be"
+    } else {
+        "put cells that contain a comma in quotes"
+    };
+    format!("{cells} where the header has {want}; {cure}")
+}
+
 /// Drops what is empty or repeats, by lower case, an earlier text or `taken`.
-pub(super) fn distinct(texts: Vec<String>, taken: Option<&str>) -> Vec<String> {
+pub fn distinct(texts: Vec<String>, taken: Option<&str>) -> Vec<String> {
     let mut seen = taken.map(str::to_lowercase).into_iter().collect::<HashSet<_>>();
     texts.into_iter().filter(|text| !text.is_empty() && seen.insert(text.to_lowercase())).collect()
 }

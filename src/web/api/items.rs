@@ -243,6 +243,6 @@ fn told(form: &Parts) -> Result<Told, Problem> {
         }
         given => given.map(|_| None),
     };
-    let tags = || form.all("tags").filter(|t| !t.is_empty()).map(str::to_owned).collect();
+    let tags = || form.all("tags").map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect();
     Ok(Told { caption: last("caption"), tags: form.all("tags").next().map(|_| tags()), date })
 }

@@ -148,7 +148,7 @@ fn add(app: &App, job: JobId, files: &[File]) -> Result<Report, Problem> {
             Err(e) => report.rejected.push(Reject {
                 path: file.name.clone(),
                 code: e.code().to_owned(),
-                reason: e.to_string(),
+                reason: e.reason(),
             }),
         }
     }

@@ -58,8 +58,9 @@ impl EncoderCard {
         self.wrong.as_ref().map(|(code, path, why)| l.trouble(code, path.as_deref(), why))
     }
 
-    pub fn verified_line(&self, l: Lang) -> Option<&'static str> {
-        self.verified.map(|verified| if verified { l.verified() } else { l.not_verified() })
+    pub fn verified_line(&self, l: Lang) -> Option<String> {
+        let line = |verified| if verified { l.verified().to_owned() } else { l.not_verified(&self.name) };
+        self.verified.map(line)
     }
 
     pub fn state(&self, l: Lang) -> &'static str {

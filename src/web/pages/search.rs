@@ -272,6 +272,8 @@ pub struct AskForm {
     pub until: String,
     /// Its photos have captions: a photo and words may be given together.
     pub both: bool,
+    /// Where a photo is searched that is dropped on the page: here, else in the first collection of photos.
+    pub photos: Option<String>,
     kind: Option<Kind>,
     asked: Asked,
 }
@@ -324,7 +326,9 @@ impl AskForm {
             count: format::number(count),
         };
         let some = |text: &String| Some(text.clone()).filter(|t| !t.is_empty());
+        let photos = |c: &&CollectionInfo| c.kind == Kind::Photos && (is_chosen(c) || c.items > 0);
         Self {
+            photos: chosen.filter(photos).or_else(|| all.iter().find(photos)).map(|c| c.name.to_string()),
             collections: all.iter().map(choice).collect(),
             text: asked.q.clone(),
             photo: some(&asked.photo).filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())),

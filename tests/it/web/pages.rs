@@ -72,6 +72,9 @@ fn a_photo_in_the_form_leads_to_a_url_that_can_be_shared() {
     let text = app.form("/", &[Part::Field("c", "photos"), Part::Field("q", "2")]);
     assert_eq!(text.header("location"), "/?c=photos&q=2");
     assert!(app.get("/?c=photos&q=2").text().contains("ResNet"), "says that it reads no words");
+    // Where answers are asked for, a dropped photo knows where to go.
+    app.faq();
+    assert!(app.get("/?c=faq").text().contains("data-photos=\"photos\""));
 }
 
 #[test]
@@ -116,6 +119,8 @@ fn what_is_wrong_is_said_in_the_reader_s_language() {
     let says = |text: String, said: &str| assert!(text.contains(said), "{said}: {text}");
     says(page("/c/nothing"), "nothing：没有这个集合；");
     says(page("/?c=photos&item=gone.jpg"), "gone.jpg：集合中没有这个条目；");
+    says(page("/?c=photos&q=truck"), "<h1 class=\"sr\">搜索</h1>");
+    says(page("/about"), "simile models verify seeded-resnet");
     says(page("/c/photos?after=%00"), "名称中含有 NUL 字符；");
     says(page("/collections?x=%FF&lang=zh"), "<html lang=\"zh-CN\"");
     let kind = ("content-type", "application/x-www-form-urlencoded");

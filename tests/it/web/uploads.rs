@@ -26,6 +26,8 @@ fn a_folder_is_uploaded_file_by_file() {
     let bad = add("trip/cut.jpg", &photo(3, ImageFormat::Jpeg)[..200]);
     assert_eq!(bad["rejected"][0]["path"], "trip/cut.jpg");
     assert!(bad["rejected"][0]["code"].as_str().unwrap().starts_with("photo."), "{bad}");
+    let reason = bad["rejected"][0]["reason"].as_str().unwrap();
+    assert!(!reason.contains("cut.jpg"), "its name stands beside it: {reason}");
     let report = app.post(&format!("/api/v1/jobs/{job}/finish"), &Value::Null).json();
     assert_eq!((report["indexed"].as_u64(), report["rejected"].as_array().unwrap().len()), (Some(2), 1));
     let keys: Vec<Value> = app.get("/api/v1/collections/photos/items").json()["items"]
@@ -37,6 +39,7 @@ fn a_folder_is_uploaded_file_by_file() {
     assert_eq!(keys, ["a\"b.png", "red/1.jpg"], "the folder's name is left out");
     let view = app.ended(job.parse().unwrap());
     assert_eq!((view["state"].as_str(), view["rejects"].as_u64()), (Some("done"), Some(1)));
+    assert!(view["progress"]["seconds_left"].is_null(), "it has ended: {view}");
     let rejects = app.get(&format!("/api/v1/jobs/{job}/rejects")).json();
     assert_eq!(rejects["rejects"].as_array().unwrap().len(), 1);
     let events = app.get(&format!("/api/v1/jobs/{job}/events")).text();
@@ -155,9 +158,11 @@ fn an_faq_is_uploaded_asked_and_changed() {
     assert_eq!(hit["wording"], "How do I log in?");
     assert_eq!(ask(json!({"text": ""})).problem().2, "text");
     assert_eq!(ask(json!({"text": "a", "top": 1})).problem().2, "top");
-    let entry = json!({"question": "May I pay by card?", "answer": "Yes.", "wordings": ["credit card"]});
+    let entry = json!({"question": "May I pay by card?", "answer": "Yes.", "wordings": ["credit card"],
+                       "tags": ["", " money ", "money"]});
     let put = app.send("PUT", "/api/v1/collections/faq/items/q3", &[], entry.to_string().as_bytes());
     assert_eq!(put.status, 201, "{}", put.text());
+    assert_eq!(app.get("/api/v1/collections/faq/items/q3").json()["tags"], json!(["money"]));
     let answer = ask(json!({"text": "credit card", "k": 1})).json();
     assert_eq!(
         (answer["hits"][0]["key"].as_str(), answer["hits"][0]["wording"].as_str()),
