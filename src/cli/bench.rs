@@ -48,6 +48,11 @@ enum What {
     Startup(startup::Args),
 }
 
+/// A count that is not 0.
+fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
+    (1..).into()
+}
+
 pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
     match &args.what {
         Some(What::Encoders(args)) => return encoders::run(global, args),

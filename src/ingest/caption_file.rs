@@ -36,6 +36,9 @@ impl CaptionFile {
         if files::is_system_view(path) {
             return Err(IngestError::SystemView { path: path.to_owned() });
         }
+        if path.is_dir() {
+            return Err(IngestError::CaptionsFolder { path: path.to_owned() });
+        }
         let bytes = files::read(path, LARGEST).map_err(|source| IngestError::path(path, source))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Self::parse(&name, &bytes)

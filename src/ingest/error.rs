@@ -9,7 +9,7 @@ use crate::library::LibraryError;
 use crate::photo::PhotoError;
 use crate::store::StoreError;
 use crate::text::table::TableError;
-use crate::types::{Coded, Fault, ItemKey, NameError};
+use crate::types::{Coded, CollectionName, EncoderName, Fault, ItemKey, NameError};
 
 /// Why an import cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,8 @@ pub enum IngestError {
     Special { path: PathBuf },
     #[error("{}: is a view of the running system and holds no files; give a folder, a photo or a table", .path.display())]
     SystemView { path: PathBuf },
+    #[error("{}: is a folder; give the table of captions in it", .path.display())]
+    CaptionsFolder { path: PathBuf },
     #[error("{}: {source}; split it into several", .path.display())]
     TooLarge { path: PathBuf, source: io::Error },
     #[error("there are {most} uploads open already; finish one, or wait until they end by themselves")]
@@ -55,6 +57,10 @@ pub enum IngestError {
     LongCaption { key: ItemKey, bytes: usize, max: usize },
     #[error("captions belong to photos, and this is an FAQ; leave them out")]
     CaptionsOfFaq,
+    #[error(
+        "the captions of {collection} were encoded with {has}, and {wanted} makes other vectors; switch them with: simile collections switch {collection} --captions {wanted}"
+    )]
+    OtherCaptionEncoder { collection: CollectionName, has: EncoderName, wanted: EncoderName },
     #[error("the question is empty; give it at least one word")]
     EmptyQuestion,
     #[error("the answer is empty; give it at least one word")]
@@ -107,7 +113,7 @@ impl Coded for IngestError {
         match self {
             Self::Missing { .. } => "path.missing",
             Self::Unreadable { .. } => "path.unreadable",
-            Self::Special { .. } | Self::SystemView { .. } => "path.special",
+            Self::Special { .. } | Self::SystemView { .. } | Self::CaptionsFolder { .. } => "path.special",
             Self::TooLarge { .. } => "path.too_large",
             Self::TooManyUploads { .. } => "upload.too_many",
             Self::TooManyFiles { .. } => "upload.too_many_files",
@@ -120,6 +126,7 @@ impl Coded for IngestError {
             Self::UnknownUpload(_) => "upload.unknown",
             Self::LongCaption { .. } => "caption.too_long",
             Self::CaptionsOfFaq => "captions.of_faq",
+            Self::OtherCaptionEncoder { .. } => "collection.other_encoder",
             Self::EmptyQuestion => "faq.question_empty",
             Self::EmptyAnswer => "faq.answer_empty",
             Self::Table { source, .. } => source.code(),
@@ -132,7 +139,9 @@ impl Coded for IngestError {
     fn fault(&self) -> Fault {
         match self {
             Self::Missing { .. } | Self::UnknownUpload(_) => Fault::NotFound,
-            Self::Collides { .. } | Self::PruneRefused { .. } => Fault::Conflict,
+            Self::Collides { .. } | Self::PruneRefused { .. } | Self::OtherCaptionEncoder { .. } => {
+                Fault::Conflict
+            }
             Self::NotTaken { .. } => Fault::Unsupported,
             Self::TooLarge { .. } | Self::TooManyFiles { .. } => Fault::TooLarge,
             Self::TooManyUploads { .. } => Fault::Busy,
@@ -154,7 +163,8 @@ impl Coded for IngestError {
             | Self::EmptyFolder { .. } => Some("path"),
             Self::TooManyFiles { .. } => Some("files"),
             Self::Collides { .. } | Self::Prefix { .. } => Some("prefix"),
-            Self::CaptionsOfFaq => Some("captions"),
+            Self::CaptionsOfFaq | Self::CaptionsFolder { .. } => Some("captions"),
+            Self::OtherCaptionEncoder { .. } => Some("caption_encoder"),
             Self::LongCaption { .. } => Some("caption"),
             Self::EmptyQuestion => Some("question"),
             Self::EmptyAnswer => Some("answer"),
@@ -170,6 +180,7 @@ impl Coded for IngestError {
             | Self::Unreadable { path, .. }
             | Self::Special { path }
             | Self::SystemView { path }
+            | Self::CaptionsFolder { path }
             | Self::TooLarge { path, .. }
             | Self::EmptyFolder { path }
             | Self::PruneRefused { path, .. } => Some(path.display().to_string()),
@@ -180,6 +191,7 @@ impl Coded for IngestError {
             }
             Self::UnknownUpload(id) => Some(id.to_string()),
             Self::LongCaption { key, .. } => Some(key.to_string()),
+            Self::OtherCaptionEncoder { collection, .. } => Some(collection.to_string()),
             Self::Table { path, source } => source.item().or_else(|| Some(path.clone())),
             Self::Name(e) => e.item(),
             Self::Library(e) => e.item(),

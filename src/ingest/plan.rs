@@ -10,7 +10,7 @@ use super::{Request, Source, key};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::library::{Collection, Library, LibraryError, LoadedEncoder, NewCollection, Tracker, Wanted};
-use crate::store::{RootKind, RootRecord, text_of_path};
+use crate::store::{Field, RootKind, RootRecord, text_of_path};
 use crate::text::{Language, ngram::Weights};
 use crate::types::{CollectionName, EncoderName, Kind};
 
@@ -50,6 +50,9 @@ impl Plan {
         };
         let there = library.collection(&request.collection).ok();
         let new = there.is_none();
+        if let (Some(there), Some(wanted)) = (&there, &request.caption_encoder) {
+            refuse_other_captions(there, wanted)?;
+        }
         let recipe_before = there.map_or(Ok(Recipe::Flat), |there| there.recipe())?;
         let collection = target.open(library)?;
         let (kind, path) = root_of(&source);
@@ -185,6 +188,20 @@ pub fn settle<T>(mut attempt: impl FnMut() -> Result<T, IngestError>) -> Result<
     attempt()
 }
 
+/// # Errors
+/// `collection.other_encoder` if its captions have another encoder than the one named.
+fn refuse_other_captions(collection: &Collection, wanted: &EncoderName) -> Result<(), IngestError> {
+    let record = collection.record()?;
+    match Field::Captions.of(&record).0 {
+        Some(has) if has != wanted => Err(IngestError::OtherCaptionEncoder {
+            collection: collection.name().clone(),
+            has: has.clone(),
+            wanted: wanted.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// The encoder of a collection's captions, or the one that its first captions get.
 ///
 /// # Errors
@@ -196,17 +213,11 @@ pub fn caption_encoder_for(
     language: Option<Language>,
     tracker: &Tracker,
 ) -> Result<Arc<LoadedEncoder>, IngestError> {
+    if let Some(wanted) = named {
+        refuse_other_captions(collection, wanted)?;
+    }
     if let Some(encoder) = collection.caption_encoder()? {
-        let has = encoder.about().name();
-        return match named {
-            Some(wanted) if wanted != has => Err(LibraryError::OtherEncoder {
-                collection: collection.name().clone(),
-                has: has.to_string(),
-                wanted: wanted.to_string(),
-            }
-            .into()),
-            _ => Ok(encoder),
-        };
+        return Ok(encoder);
     }
     // Captions are texts, as an FAQ's are.
     let wanted = Wanted { kind: Kind::Faq, language, named };

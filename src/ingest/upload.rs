@@ -21,9 +21,6 @@ use crate::types::{Coded, CollectionName, ItemKey, Kind};
 /// Root of files that were not picked as a folder.
 pub const LOOSE: &str = "uploads";
 
-/// An upload that hears nothing for so long is ended; what it brought stays.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 /// Uploads open at once, and files in one.
 const MOST_OPEN: usize = 64;
 const MOST_FILES: u64 = 1_000_000;
@@ -34,6 +31,8 @@ const MOST_CAPTIONS: usize = 200_000;
 /// The uploads under way.
 pub struct Uploads {
     library: Arc<Library>,
+    /// An upload that hears nothing for so long is ended; what it brought stays.
+    patience: Duration,
     open: Mutex<HashMap<JobId, Arc<Upload>>>,
 }
 
@@ -59,6 +58,8 @@ struct Upload {
 struct State {
     report: Report,
     heard: Instant,
+    /// Files that are being taken in right now; one may be a table that is encoded for minutes.
+    busy: usize,
     files: u64,
     /// Told of photos that may still be on their way; used when the upload ends.
     captions: Vec<CaptionFile>,
@@ -86,8 +87,8 @@ pub enum Added {
 }
 
 impl Uploads {
-    pub fn new(library: Arc<Library>) -> Self {
-        Self { library, open: Mutex::default() }
+    pub fn new(library: Arc<Library>, patience: Duration) -> Self {
+        Self { library, patience, open: Mutex::default() }
     }
 
     /// Opens an upload: a job that files are added to.
@@ -116,6 +117,7 @@ impl Uploads {
         let state = Mutex::new(State {
             report: Report::default(),
             heard: Instant::now(),
+            busy: 0,
             files: 0,
             captions: Vec::new(),
         });
@@ -129,8 +131,12 @@ impl Uploads {
     /// `key.collides` if another root has the key, `photo.*`, `table.*`, `upload.unknown`.
     pub fn add(&self, id: JobId, relative: &str, bytes: &[u8]) -> Result<Added, IngestError> {
         let upload = self.lock().get(&id).cloned().ok_or(IngestError::UnknownUpload(id.0))?;
-        if upload.state().files >= MOST_FILES {
-            return Err(IngestError::TooManyFiles { files: MOST_FILES + 1, most: MOST_FILES });
+        {
+            let mut state = upload.state();
+            if state.files >= MOST_FILES {
+                return Err(IngestError::TooManyFiles { files: MOST_FILES + 1, most: MOST_FILES });
+            }
+            state.busy += 1;
         }
         let added = upload.add(&self.library, relative, bytes);
         upload.note(relative, &added);
@@ -158,10 +164,14 @@ impl Uploads {
         }
     }
 
-    fn end_forgotten(&self) {
+    /// Ends uploads that nobody goes on with: a page that was closed, a program that was stopped.
+    pub fn end_forgotten(&self) {
         let forgotten: Vec<(JobId, Arc<Upload>)> = {
             let mut open = self.lock();
-            let old = |upload: &Arc<Upload>| upload.state().heard.elapsed() > PATIENCE;
+            let old = |upload: &Arc<Upload>| {
+                let state = upload.state();
+                state.busy == 0 && state.heard.elapsed() > self.patience
+            };
             open.extract_if(|_, upload| old(upload)).collect()
         };
         for (id, upload) in forgotten {
@@ -233,6 +243,7 @@ impl Upload {
     fn note(&self, relative: &str, added: &Result<Added, IngestError>) {
         let mut state = self.state();
         state.heard = Instant::now();
+        state.busy = state.busy.saturating_sub(1);
         state.files += 1;
         self.tracker.advance(1);
         let report = &mut state.report;

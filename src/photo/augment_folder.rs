@@ -172,6 +172,10 @@ impl Original {
             Ok(photo) => photo.pixels,
             Err(e) => return reject(e.code(), e.to_string()),
         };
+        if self.copy(copies, out).file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
+            let reason = "its name leaves no room for a number behind it; shorten it".to_owned();
+            return reject("augment.name", reason);
+        }
         for n in 1..=copies {
             let path = self.copy(n, out);
             write(&path, &self.make(&picture, seed, n))
@@ -180,6 +184,9 @@ impl Original {
         Ok(None)
     }
 }
+
+/// What file systems take as the name of a file, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// Whole or absent, so that a copy that exists is one.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -294,15 +301,13 @@ mod tests {
         put(&from.join("two.png"), 91);
         fs::write(from.join("bad.jpg"), b"\xff\xd8\xff broken").unwrap();
         fs::write(from.join("notes.txt"), b"notes").unwrap();
+        put(&from.join(format!("{}.jpg", "l".repeat(250))), 3);
         let run = |out: &str, seed| augment_folder(&from, 2, seed, &dir.path().join(out), &|_, _| {});
 
         let report = run("x", 7).unwrap();
         assert_eq!((report.photos, report.written, report.skipped), (4, 8, 1));
-        assert_eq!(report.rejected.len(), 1);
-        assert_eq!(
-            (report.rejected[0].path.as_str(), report.rejected[0].code),
-            ("bad.jpg", "photo.truncated")
-        );
+        let rejected: Vec<_> = report.rejected.iter().map(|r| (&r.path[..3], r.code)).collect();
+        assert_eq!(rejected, [("bad", "photo.truncated"), ("lll", "augment.name")]);
         let want = ["a_1.jpg", "a_2.jpg", "sub/a_1.jpg", "sub/a_2.jpg", "two.jpg_1.jpg", "two.jpg_2.jpg"];
         assert_eq!(files(&dir.path().join("x"))[..6], want);
 

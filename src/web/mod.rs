@@ -72,6 +72,8 @@ pub struct Pace {
     pub bytes_per_second: u64,
     /// For a reader to take anything of what is to be sent.
     pub stall: Duration,
+    /// Between two files of an upload that was opened.
+    pub upload: Duration,
 }
 
 impl Default for Pace {
@@ -81,6 +83,7 @@ impl Default for Pace {
             silence: Duration::from_secs(20),
             bytes_per_second: 4096,
             stall: Duration::from_secs(30),
+            upload: Duration::from_secs(300),
         }
     }
 }
@@ -111,11 +114,11 @@ struct Inner {
 }
 
 impl App {
-    fn new(library: Arc<Library>, access: Access, stopping: watch::Receiver<bool>) -> Self {
+    fn new(library: Arc<Library>, access: Access, pace: Pace, stopping: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         let streams = library.config().serve.streams;
         Self(Arc::new(Inner {
-            uploads: Uploads::new(library.clone()),
+            uploads: Uploads::new(library.clone(), pace.upload),
             measured: room::Measured::default(),
             queries: Queries::new(library.config().data.join("cache").join("queries")),
             library,
@@ -187,8 +190,9 @@ pub async fn serve_behind(
     let names = Names { hosts, addresses: !listener.local_addr()?.ip().to_canonical().is_loopback() };
     let (stop, stopping) = watch::channel(false);
     let (last, ended) = watch::channel(false);
-    let app = App::new(library, Access::new(door.token, door.local_key), stopping);
+    let app = App::new(library, Access::new(door.token, door.local_key), door.pace, stopping);
     let router = router(app.clone(), names, door.pace);
+    let tended = tokio::spawn(tend(app.clone(), door.pace.upload / 4));
     tokio::spawn(async move {
         shutdown.await;
         // Streams and uploads have no end of their own.
@@ -199,7 +203,18 @@ pub async fn serve_behind(
     let figures = tokio::spawn(figures::keep());
     listen::run(listener, router, door.pace, ended).await;
     figures.abort();
+    tended.abort();
     Ok(())
+}
+
+/// Looks after uploads that were left open.
+async fn tend(app: App, every: Duration) {
+    let mut tick = tokio::time::interval(every.max(Duration::from_millis(10)));
+    loop {
+        tick.tick().await;
+        let app = app.clone();
+        let _ = tokio::task::spawn_blocking(move || app.0.uploads.end_forgotten()).await;
+    }
 }
 
 fn router(app: App, names: Names, pace: Pace) -> Router {

@@ -161,6 +161,22 @@ fn changed_captions_are_encoded_again_and_nothing_else_is() {
 }
 
 #[test]
+fn captions_that_cannot_be_are_told_before_anything_begins() {
+    let home = captioned();
+    let wrong = |more: &[&str]| {
+        let ran = index(&home, more);
+        (ran.code, ran.json()["error"]["code"].as_str().unwrap_or_default().to_owned(), ran.err)
+    };
+    let (code, what, said) = wrong(&["--captions", "pics"]);
+    assert!((code, what.as_str()) == (2, "path.special") && said.contains("is a folder"), "{said}");
+    // Nothing is to be encoded, and all the same another encoder is not passed over.
+    let (code, what, said) = wrong(&["--caption-encoder", TEXT_ENCODER]);
+    assert_eq!((code, what.as_str()), (5, "collection.other_encoder"));
+    assert!(said.contains("collections switch photos --captions"), "{said}");
+    assert_eq!(index(&home, &["--caption-encoder", "ngram-hash"]).ok().json()["unchanged"], 4);
+}
+
+#[test]
 fn a_table_in_the_folder_is_known_by_its_columns() {
     let home = Home::new();
     home.photos("pics", 2);

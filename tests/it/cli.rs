@@ -475,3 +475,15 @@ fn what_has_no_files_or_no_captions_is_told_as_it_is() {
     }
     assert!(!home.path("data/backup").exists());
 }
+
+#[test]
+fn a_bench_of_nothing_is_refused() {
+    let home = Home::new();
+    let hashed = home.run(["bench", "encoders", "--encoder", "ngram-hash", "--json"]);
+    assert_eq!((hashed.code, &hashed.json()["error"]["code"]), (2, &json!("bench.no_network")), "{hashed:?}");
+    for none in [["--batch", "0"], ["--tokens", "0"], ["--threads", "0"], ["--rounds", "0"]] {
+        let ran = home.run(["bench", "encoders", "--encoder", TEXT_ENCODER].iter().chain(&none));
+        assert!(ran.code == 2 && ran.err.contains("is not in 1.."), "{ran:?}");
+    }
+    assert_eq!(home.run(["bench", "limits", "--threads", "0"]).code, 2);
+}

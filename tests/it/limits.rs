@@ -108,6 +108,23 @@ fn who_reads_nothing_is_given_up() {
 }
 
 #[test]
+fn an_upload_that_nobody_goes_on_with_ends_by_itself() {
+    let pace = Pace { upload: Duration::from_millis(400), ..Pace::default() };
+    let app = TestApp::behind(Door { pace, ..Door::default() });
+    app.photos();
+    let uploads = "/api/v1/collections/photos/uploads";
+    let job = app.post(uploads, &json!({"root": "trip", "files": 2})).json()["job"].as_i64().unwrap();
+    let number = job.to_string();
+    let jpeg = photo(1, ImageFormat::Jpeg);
+    let parts = [Part::Field("job", &number), Part::File("files", "trip/1.jpg", &jpeg)];
+    assert_eq!(app.form(uploads, &parts).json()["indexed"], 1);
+    let ended = app.ended(job);
+    assert_eq!((&ended["state"], &ended["report"]["indexed"]), (&json!("done"), &json!(1)), "{ended}");
+    let finish = app.post(&format!("/api/v1/jobs/{job}/finish"), &Value::Null).problem();
+    assert_eq!(finish.1, "upload.unknown");
+}
+
+#[test]
 fn a_thousand_connections_keep_nobody_out() {
     rlimit::increase_nofile_limit(8192).unwrap();
     let pace = Pace { head: Duration::from_secs(4), ..Pace::default() };

@@ -29,16 +29,16 @@ pub struct Args {
     #[arg(long, value_name = "NAME", required_unless_present = "turns")]
     encoder: Option<EncoderName>,
     /// Texts or photos encoded together
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = super::at_least_one())]
     batch: usize,
     /// Tokens of each text, those at its ends counted
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = super::at_least_one())]
     tokens: usize,
     /// Threads [env: SIMILE_THREADS; default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
     threads: Option<usize>,
     /// Times to measure
-    #[arg(long, default_value_t = 15, value_name = "N")]
+    #[arg(long, default_value_t = 15, value_name = "N", value_parser = super::at_least_one())]
     rounds: usize,
     /// Take turns with other programs: answer JSON lines of standard input (see scripts/bench-encoders)
     #[arg(long, conflicts_with = "encoder")]
@@ -64,6 +64,10 @@ pub fn run(global: &Global, args: &Args) -> Result<u8, CliError> {
     let threads = args.threads.or(config.threads);
     let Some(name) = &args.encoder else { return turns(&config) };
     let encoder = Catalog::open(Places::from(&config)).load(name)?;
+    if encoder.ngram_weights().is_some() {
+        let message = format!("{name} has no network to be timed; name another encoder");
+        return Err(CliError::new(exit::INPUT, "bench.no_network", message));
+    }
     let (work, input) = match encoder.preprocess() {
         Some(p) => {
             let pixels = (0..p.crop * p.crop * 3).map(|i| (i * 7919 % 251) as u8).collect();

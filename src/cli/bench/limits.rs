@@ -14,7 +14,7 @@ Examples:
   simile bench limits --threads 1 --json")]
 pub struct Args {
     /// Threads; repeat for several [default: 1, and one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
     threads: Vec<usize>,
 }
 

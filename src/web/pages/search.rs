@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::results::{self, About, Example, Found, Listing, Means, label};
 use super::shell::Shell;
+use super::strip::Strip;
 use super::{pictures, see};
 use crate::library::{Collection, CollectionInfo};
 use crate::search::{self as searching, Answer, Ask, Like, Page};
@@ -85,6 +86,8 @@ pub struct SearchPage {
     found: Found,
     /// The collection is searched with an encoder that came with simile to start with.
     starter: bool,
+    /// Something is on its way into the collection.
+    filling: bool,
 }
 
 /// `GET /`
@@ -153,14 +156,16 @@ impl SearchPage {
                 Err(_) => Found::Nothing,
             };
             let form = AskForm::new(&collections, None, &asked, Vec::new());
-            return Ok(Self { s, form, found, starter: false });
+            return Ok(Self { s, form, found, starter: false, filling: false });
         };
         asked.c = chosen.name.to_string();
         let collection = app.library().collection(&chosen.name)?;
         let form = AskForm::new(&collections, Some(chosen), &asked, collection.tags()?);
         let found = find(app, &collection, chosen, &asked, s.l).unwrap_or_else(Found::Failed);
         let starter = chosen.encoder.as_ref().is_some_and(|name| app.library().catalog().is_starter(name));
-        Ok(Self { s, form, found, starter })
+        let filling = matches!(&found, Found::Start(examples) if examples.is_empty())
+            && Strip::is_filling(app.library(), &chosen.name);
+        Ok(Self { s, form, found, starter, filling })
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::job_words::{headline, progress, share};
 use crate::library::{JobView, Library};
 use crate::store::JobState;
+use crate::types::CollectionName;
 use crate::web::App;
 use crate::web::lang::Lang;
 use crate::web::prefs::Prefs;
@@ -31,6 +32,16 @@ impl Strip {
         // One that runs rather than one in line; the oldest of those.
         let at = jobs.iter().rposition(|job| job.state == JobState::Running).or(jobs.len().checked_sub(1))?;
         Some(Self(jobs.swap_remove(at)))
+    }
+
+    /// Whether something is being brought into this collection.
+    pub fn is_filling(library: &Library, name: &CollectionName) -> bool {
+        let brings = |job: &JobView| {
+            !job.state.ended()
+                && job.collection.as_ref() == Some(name)
+                && ["index", "upload"].contains(&job.kind.as_str())
+        };
+        library.jobs().list(20).is_ok_and(|jobs| jobs.iter().any(brings))
     }
 
     pub fn title(&self, l: Lang) -> String {

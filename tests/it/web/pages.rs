@@ -72,6 +72,13 @@ fn a_photo_in_the_form_leads_to_a_url_that_can_be_shared() {
     let text = app.form("/", &[Part::Field("c", "photos"), Part::Field("q", "2")]);
     assert_eq!(text.header("location"), "/?c=photos&q=2");
     assert!(app.get("/?c=photos&q=2").text().contains("ResNet"), "says that it reads no words");
+    // An upload into one collection fills that one only.
+    app.post("/api/v1/collections", &json!({"name": "other", "kind": "photos"}));
+    let job = app.post("/api/v1/collections/other/uploads", &json!({"root": "r"})).json()["job"].to_string();
+    assert!(app.get("/?c=other").text().contains("being filled"));
+    app.post("/api/v1/collections", &json!({"name": "third", "kind": "photos"}));
+    assert!(app.get("/?c=third").text().contains("This collection is empty."));
+    app.post(&format!("/api/v1/jobs/{job}/finish"), &serde_json::Value::Null);
     // Where answers are asked for, a dropped photo knows where to go.
     app.faq();
     assert!(app.get("/?c=faq").text().contains("data-photos=\"photos\""));
