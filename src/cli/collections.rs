@@ -64,17 +64,20 @@ fn list(global: &Global) -> Result<u8, CliError> {
     } else if all.is_empty() {
         tell!("no collections yet; make one with `simile index FOLDER --collection NAME`");
     } else {
-        all.iter().for_each(line);
+        output::rows(&all.iter().map(row).collect::<Vec<_>>());
     }
     Ok(0)
 }
 
-fn line(info: &CollectionInfo) {
+fn row(info: &CollectionInfo) -> Vec<String> {
     let encoder = info.encoder.as_ref().map_or("no encoder yet", |name| name.as_str());
+    let items = format!("{} items", info.items);
+    let mut row: Vec<String> =
+        [info.name.as_str(), info.kind.as_str(), &items, encoder, &info.index].map(str::to_owned).to_vec();
     let line = |what: &str, s: &SwitchInfo| {
-        format!("\t{what}being switched to {}: {} of {}", s.encoder, s.filled, s.parts)
+        format!("{what}being switched to {}: {} of {}", s.encoder, s.filled, s.parts)
     };
-    let mut switching = info.switching.as_ref().map_or(String::new(), |s| line("", s));
-    switching += &info.caption_switching.as_ref().map_or(String::new(), |s| line("captions ", s));
-    say!("{}\t{}\t{} items\t{encoder}\t{}{switching}", info.name, info.kind, info.items, info.index);
+    row.extend(info.switching.as_ref().map(|s| line("", s)));
+    row.extend(info.caption_switching.as_ref().map(|s| line("captions ", s)));
+    row
 }

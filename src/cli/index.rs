@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::progress::Bar;
 use super::writer::{self, Writer};
-use super::{CliError, Global, exit, output, remote, stop};
+use super::{CliError, Global, args, exit, output, remote, stop};
 use crate::index::Recipe;
 use crate::ingest::{self, Done, Report, Request};
 use crate::photo;
@@ -19,7 +19,7 @@ Examples:
   simile index questions.csv --collection faq --encoder bge-base-zh-v1.5
   simile index ~/Pictures --collection photos --recipe IVF256,SQ8 --prune")]
 pub struct Args {
-    /// A folder of photos, a photo, or a .csv or .jsonl FAQ
+    /// A folder of photos, a photo, or a .csv, .tsv or .jsonl FAQ
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// The collection to put it into; made if there is none of that name
@@ -51,20 +51,21 @@ pub struct Args {
     rehash: bool,
 }
 
-pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
+pub fn run(global: &Global, given: Args) -> Result<u8, CliError> {
     let request = Request {
-        collection: args.collection,
+        collection: given.collection,
         // The server that may do this has another working folder.
-        path: std::path::absolute(&args.path).unwrap_or(args.path),
-        prefix: args.prefix,
-        encoder: args.encoder,
-        recipe: args.recipe,
-        prune: args.prune,
-        force: args.force,
-        rehash: args.rehash,
-        captions: args.captions.map(|path| std::path::absolute(&path).unwrap_or(path)),
-        caption_encoder: args.caption_encoder,
+        path: std::path::absolute(&given.path).unwrap_or(given.path),
+        prefix: given.prefix,
+        encoder: given.encoder,
+        recipe: given.recipe,
+        prune: given.prune,
+        force: given.force,
+        rehash: given.rehash,
+        captions: given.captions.map(|path| std::path::absolute(&path).unwrap_or(path)),
+        caption_encoder: given.caption_encoder,
     };
+    let chosen_by_simile = request.encoder.is_none();
     let tracker = stop::tracker();
     let done = match writer::open(global)? {
         Writer::Here(library) => {
@@ -74,7 +75,22 @@ pub fn run(global: &Global, args: Args) -> Result<u8, CliError> {
         Writer::There(hint) => remote::index(hint.as_ref(), &request, &tracker, !global.json)?,
     };
     report(global, &done.report);
+    if chosen_by_simile && !global.json && done.report.indexed > 0 {
+        tell_starter(global, &request.collection);
+    }
     Ok(code_of(&done))
+}
+
+/// Says so where a starter serves that nobody named. Only a hint: where it cannot be found out, nothing is said.
+fn tell_starter(global: &Global, name: &CollectionName) {
+    let Ok(library) = args::reader(global) else { return };
+    let infos = library.collections().unwrap_or_default();
+    let encoder = infos.into_iter().find(|info| info.name == *name).and_then(|info| info.encoder);
+    if let Some(encoder) = encoder.filter(|encoder| library.catalog().is_starter(encoder)) {
+        tell!(
+            "note: {name} is encoded with {encoder}, a starter; a published encoder finds more: see simile doctor"
+        );
+    }
 }
 
 fn code_of(done: &Done) -> u8 {
@@ -104,10 +120,10 @@ fn report(global: &Global, report: &Report) {
         report.rejected.len()
     );
     if report.captioned > 0 {
-        tell!("{} photos have new captions, tags or dates", report.captioned);
+        tell!("photos whose caption, tags or date came or changed: {}", report.captioned);
     }
     if report.vanished > 0 {
-        tell!("{} photos are gone from the folder; --prune takes them out", report.vanished);
+        tell!("photos gone from the folder: {}; --prune takes them out", report.vanished);
     }
 }
 

@@ -74,7 +74,7 @@ fn list(global: &Global, catalog: &Catalog) -> Result<u8, CliError> {
     if global.json {
         output::json(&entries)
     } else {
-        entries.iter().for_each(line)
+        output::rows(&entries.iter().map(row).collect::<Vec<_>>())
     }
     Ok(0)
 }
@@ -95,7 +95,7 @@ fn pull(global: &Global, catalog: &Catalog, name: &EncoderName) -> Result<u8, Cl
     if global.json {
         output::json(&entry)
     } else {
-        line(&entry)
+        output::rows(&[row(&entry)])
     }
     Ok(0)
 }
@@ -118,7 +118,7 @@ fn add(
     if global.json {
         output::json(&understood);
     } else {
-        line(&understood.entry);
+        output::rows(&[row(&understood.entry)]);
         tell_understood(&understood);
     }
     Ok(0)
@@ -192,7 +192,7 @@ fn users(global: &Global, name: &EncoderName) -> Result<Vec<String>, CliError> {
     Ok(all.filter(uses).map(|c| c.name.to_string()).collect())
 }
 
-fn line(entry: &Entry) {
+fn row(entry: &Entry) -> Vec<String> {
     let modality = entry.modality.map_or("?", |modality| modality.as_str());
     let dim = entry.dim.map_or(String::new(), |dim| format!("{dim}-d"));
     let state = match (entry.state, &entry.path, &entry.why) {
@@ -202,5 +202,6 @@ fn line(entry: &Entry) {
         (State::Pullable, ..) => format!("simile models pull {}", entry.name),
         (State::Unusable, _, why) => format!("unusable: {}", why.as_deref().unwrap_or("see its folder")),
     };
-    say!("{}\t{modality}\t{dim}\t{}\t{}", entry.name, entry.languages.join(","), output::one_line(&state));
+    let (name, languages) = (entry.name.to_string(), entry.languages.join(","));
+    vec![name, modality.to_owned(), dim, languages, output::one_line(&state)]
 }

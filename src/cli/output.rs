@@ -1,6 +1,6 @@
 //! How things look in a terminal: no control character of a file name or an answer reaches it.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -38,6 +38,37 @@ pub fn line(text: std::fmt::Arguments) {
 /// A line on standard error. Where that is closed or broken, nothing is left to tell it to.
 pub fn note(text: std::fmt::Arguments) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Rows of a table on standard output: aligned for a person at a terminal, with tabs for programs.
+pub fn rows(rows: &[Vec<String>]) {
+    let aligned = std::io::stdout().is_terminal();
+    table(rows, aligned).iter().for_each(|line| say!("{line}"));
+}
+
+fn table(rows: &[Vec<String>], aligned: bool) -> Vec<String> {
+    if !aligned {
+        return rows.iter().map(|row| row.join("\t")).collect();
+    }
+    let wide = |text: &String| text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum::<usize>();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(wide).max().unwrap_or(0))
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            let room = " ".repeat(width - wide(cell));
+            format!("{cell}{room}")
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Whether a terminal gives two columns to a character: Chinese, Japanese, Korean, emoji.
+fn is_wide(c: char) -> bool {
+    matches!(u32::from(c), 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd)
 }
 
 /// What a command left out, and why, on standard error.
@@ -120,6 +151,14 @@ fn matched(by: &Match) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_is_aligned_for_people_and_has_tabs_for_programs() {
+        let rows =
+            [["照片", "photos", "1"], ["faq-en", "faq", ""]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows, true), ["照片    photos  1", "faq-en  faq"]);
+        assert_eq!(table(&rows, false), ["照片\tphotos\t1", "faq-en\tfaq\t"]);
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

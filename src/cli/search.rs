@@ -151,13 +151,14 @@ fn one_name(path: &Path, folder: &Path) -> String {
 }
 
 fn table(answers: &[OfFolder]) {
-    say!("query\trank\tfile\tscore");
+    let mut rows = vec![["query", "rank", "file", "score"].map(str::to_owned).to_vec()];
     for of in answers {
-        for hit in &of.answer.hits {
+        rows.extend(of.answer.hits.iter().map(|hit| {
             let (query, file) = (output::one_line(&of.query), output::one_line(hit.key.as_str()));
-            say!("{query}\t{}\t{file}\t{:.4}", hit.rank, hit.score);
-        }
+            vec![query, hit.rank.to_string(), file, format!("{:.4}", hit.score)]
+        }));
     }
+    output::rows(&rows);
     let mean = |time: fn(&Answer) -> f64| {
         answers.iter().map(|of| time(&of.answer)).sum::<f64>() / answers.len().max(1) as f64
     };

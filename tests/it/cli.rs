@@ -315,6 +315,10 @@ fn without_a_published_encoder_the_starters_serve() {
     assert_eq!(ran.ok().json()["indexed"], 1);
     let listed = home.run(["collections", "--json"]).ok().out.clone();
     assert!(listed.contains("resnet50-starter"), "{listed}");
+    let told = |args: &[&str]| home.run(["index", "pics", "--collection"].iter().chain(args)).ok().err;
+    assert!(told(&["plain", "--models", ""]).contains("resnet50-starter, a starter;"));
+    assert!(!told(&["plain", "--models", ""]).contains("a starter"), "nothing new");
+    assert!(!told(&["named", "--encoder", PHOTO_ENCODER]).contains("a starter"));
     // An FAQ needs no file: its built-in encoder serves until a better one is there.
     home.put("faq.csv", FAQ.as_bytes());
     let args = ["index", "faq.csv", "--collection", "faq", "--encoder", "ngram-hash", "--json"];
