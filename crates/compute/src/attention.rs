@@ -93,6 +93,7 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
             true => (PANEL * 4, stride * 4),
             false => (token_steps * PANEL * 4, PANEL * 4),
         };
+        let v_rows = v;
         let v = if in_place { v.cast::<u8>() } else { values.as_ptr().cast() };
         let size = size_of::<N::Input>();
         let to = weights.as_mut_ptr().cast::<N::Input>();
@@ -101,6 +102,13 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
         for tile in 0..tiles {
             let from = first + tile * (last - first) / tiles;
             let rows = first + (tile + 1) * (last - first) / tiles - from;
+            // Keys and values of the next head, likely the next to be packed, and its queries: far from one another.
+            for token in tile * tokens / tiles..(tile + 1) * tokens / tiles {
+                for part in [q, k, v_rows] {
+                    // SAFETY: nothing is read.
+                    unsafe { S::fetch(part.wrapping_add(token * stride + dim).cast()) };
+                }
+            }
             let a = q.wrapping_add(from * stride).cast();
             let call = Call {
                 a,

@@ -1,6 +1,7 @@
 //! Layer normalisation, row by row.
 
 use crate::Isa;
+use crate::quantise::{Lanes, Spread};
 use crate::simd::{LANES, Simd, Task, load_chunk, store_chunk};
 
 /// Scale and shift of each component, and what is added to the variance.
@@ -47,58 +48,142 @@ impl LayerNorm {
     /// # Panics
     /// If it is of another width.
     pub fn row(&self, isa: Isa, row: &mut [f32]) {
-        assert_eq!(row.len(), self.dim(), "a row");
-        isa.run(Row { norm: self, row });
+        self.some::<1, false>(isa, [row]);
+    }
+
+    /// `R` rows, of which none waits for the other; gives what quantising wants to know of each, if `MEASURE`. A row's
+    /// numbers are the same whatever rows are beside it.
+    ///
+    /// # Panics
+    /// If one is of another width.
+    pub(crate) fn some<const R: usize, const MEASURE: bool>(
+        &self,
+        isa: Isa,
+        rows: [&mut [f32]; R],
+    ) -> [Spread; R] {
+        assert!(rows.iter().all(|row| row.len() == self.dim()), "rows");
+        isa.run(Some::<R, MEASURE> { norm: self, rows: rows.map(|row| row.as_mut_ptr()) })
     }
 }
 
-struct Row<'a> {
+struct Some<'a, const R: usize, const MEASURE: bool> {
     norm: &'a LayerNorm,
-    row: &'a mut [f32],
+    /// Of the norm's width.
+    rows: [*mut f32; R],
 }
 
-impl Task for Row<'_> {
-    type Output = ();
+impl<const R: usize, const MEASURE: bool> Task for Some<'_, R, MEASURE> {
+    type Output = [Spread; R];
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let Self { norm: LayerNorm { weight, bias, eps }, row } = self;
-        let n = row.len() as f32;
-        // SAFETY: the instruction set is the caller's; chunks are read and written within their lengths, which are
-        // the same for weights, biases and row.
+    unsafe fn run<S: Simd>(self) -> [Spread; R] {
+        let Self { norm, rows } = self;
+        // SAFETY: the caller's rows, of this width.
         unsafe {
-            // Four sums at a time, so that one does not wait for the other.
-            let (quads, rest) = row.as_chunks::<{ 4 * LANES }>();
-            let mut sums = [S::splat(0.0); 4];
-            for x in quads {
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::add(*sum, S::load(x.as_ptr().add(i * LANES)));
-                }
+            if S::WIDE {
+                return normalise::<S, R, MEASURE>(norm, rows);
             }
-            let mut sum = S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]));
-            for x in rest.chunks(LANES) {
-                sum = S::add(sum, load_chunk::<S>(x, 0.0));
+            let mut out = [Spread::default(); R];
+            for (out, row) in out.iter_mut().zip(rows) {
+                [*out] = normalise::<S, 1, MEASURE>(norm, [row]);
             }
-            let mean = S::sum(sum) / n;
-            let wide = S::splat(mean);
-            let mut sums = [S::splat(0.0); 4];
-            for x in quads {
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    let d = S::sub(S::load(x.as_ptr().add(i * LANES)), wide);
-                    *sum = S::fma(d, d, *sum);
-                }
-            }
-            let mut squares = S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]));
-            for x in rest.chunks(LANES) {
-                let d = S::sub(load_chunk::<S>(x, mean), wide);
-                squares = S::fma(d, d, squares);
-            }
-            let scale = S::splat(1.0 / (S::sum(squares) / n + eps).sqrt());
-            for ((x, w), b) in row.chunks_mut(LANES).zip(weight.chunks(LANES)).zip(bias.chunks(LANES)) {
-                let v = S::mul(S::sub(load_chunk::<S>(x, mean), wide), scale);
-                store_chunk::<S>(x, S::fma(v, load_chunk::<S>(w, 0.0), load_chunk::<S>(b, 0.0)));
-            }
+            out
         }
     }
+}
+
+/// Vectors of a row at a time, so that one does not wait for the other.
+const QUAD: usize = 4;
+
+/// # Safety
+/// Rows must be the caller's to write, and have the norm's width; instructions as in [`Simd`].
+#[inline(always)]
+unsafe fn normalise<S: Simd, const R: usize, const MEASURE: bool>(
+    norm: &LayerNorm,
+    rows: [*mut f32; R],
+) -> [Spread; R] {
+    let LayerNorm { weight, bias, eps } = norm;
+    let n = bias.len();
+    let quads = n - n % (QUAD * LANES);
+    // SAFETY: the caller's; whole vectors are within `quads`, the others are read and written up to the row's end.
+    unsafe {
+        let part = |row: *mut f32, at: usize| std::slice::from_raw_parts(row.add(at), (n - at).min(LANES));
+        let mut sums = [[S::splat(0.0); QUAD]; R];
+        for at in (0..quads).step_by(QUAD * LANES) {
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::add(*sum, S::load(row.add(at + i * LANES)));
+                }
+            }
+        }
+        let mut means = [0.0; R];
+        for ((mean, sums), row) in means.iter_mut().zip(sums).zip(rows) {
+            let mut sum = fold::<S>(sums);
+            for at in (quads..n).step_by(LANES) {
+                sum = S::add(sum, load_chunk::<S>(part(row, at), 0.0));
+            }
+            *mean = S::sum(sum) / n as f32;
+        }
+        let mut squares = [[S::splat(0.0); QUAD]; R];
+        for at in (0..quads).step_by(QUAD * LANES) {
+            for ((squares, row), mean) in squares.iter_mut().zip(rows).zip(means) {
+                for (i, square) in squares.iter_mut().enumerate() {
+                    let d = S::sub(S::load(row.add(at + i * LANES)), S::splat(mean));
+                    *square = S::fma(d, d, *square);
+                }
+            }
+        }
+        let mut scales = [0.0; R];
+        for (((scale, squares), row), mean) in scales.iter_mut().zip(squares).zip(rows).zip(means) {
+            let mut square = fold::<S>(squares);
+            for at in (quads..n).step_by(LANES) {
+                let d = S::sub(load_chunk::<S>(part(row, at), mean), S::splat(mean));
+                square = S::fma(d, d, square);
+            }
+            *scale = 1.0 / (S::sum(square) / n as f32 + eps).sqrt();
+        }
+        let mut spreads = [Lanes::<S>::new(); R];
+        for at in (0..quads).step_by(QUAD * LANES) {
+            for r in 0..R {
+                let (mean, scale) = (S::splat(means[r]), S::splat(scales[r]));
+                for i in 0..QUAD {
+                    let at = at + i * LANES;
+                    let v = S::mul(S::sub(S::load(rows[r].add(at)), mean), scale);
+                    let v = S::fma(v, S::load(weight.as_ptr().add(at)), S::load(bias.as_ptr().add(at)));
+                    S::store(rows[r].add(at), v);
+                    if MEASURE {
+                        spreads[r].take(i, v);
+                    }
+                }
+            }
+        }
+        let mut out = [Spread::default(); R];
+        for r in 0..R {
+            for at in (quads..n).step_by(LANES) {
+                let x = std::slice::from_raw_parts_mut(rows[r].add(at), (n - at).min(LANES));
+                let (mean, scale) = (S::splat(means[r]), S::splat(scales[r]));
+                let v = S::mul(S::sub(load_chunk::<S>(x, means[r]), mean), scale);
+                let end = at + x.len();
+                let (w, b) = (load_chunk::<S>(&weight[at..end], 0.0), load_chunk::<S>(&bias[at..end], 0.0));
+                let v = S::fma(v, w, b);
+                store_chunk::<S>(x, v);
+                if MEASURE {
+                    spreads[r].take(0, v);
+                }
+            }
+            if MEASURE {
+                out[r] = spreads[r].spread();
+            }
+        }
+        out
+    }
+}
+
+/// # Safety
+/// That of [`Simd`].
+#[inline(always)]
+unsafe fn fold<S: Simd>([a, b, c, d]: [S::F; QUAD]) -> S::F {
+    // SAFETY: the caller's.
+    unsafe { S::add(S::add(a, b), S::add(c, d)) }
 }
 
 #[cfg(test)]
@@ -129,6 +214,25 @@ mod tests {
                     for (got, want) in got.iter().zip(exact(&norm, x)) {
                         assert!((f64::from(*got) - want).abs() <= 3e-6, "{isa} {dim}: {got} for {want}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_same_whatever_is_beside_it_and_is_measured() {
+        for isa in Isa::available() {
+            for dim in [1, 17, 64, 100, 384] {
+                let norm = LayerNorm::new(numbers(dim, 1), numbers(dim, 2), 1e-5);
+                let x = [numbers(dim, 3), numbers(dim, 4)];
+                let mut one = x.clone();
+                one.iter_mut().for_each(|row| norm.row(isa, row));
+                let mut two = x;
+                let [a, b] = &mut two;
+                let spreads = norm.some::<2, true>(isa, [a, b]);
+                assert_eq!(one, two, "{isa} {dim}");
+                for (row, spread) in two.iter().zip(spreads) {
+                    assert_eq!(spread, Spread::of(isa, row), "{isa} {dim}");
                 }
             }
         }

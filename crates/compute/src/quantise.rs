@@ -22,8 +22,16 @@ pub fn round(isa: Isa, x: &[f32], to: &mut [Bf16]) {
 /// If `to` is shorter than `x`.
 pub fn quantise<T: Element>(isa: Isa, x: &[T], to: &mut [u8]) -> f32 {
     assert!(to.len() >= x.len(), "room for the row");
+    within(isa, x, isa.run(Largest(x)), to)
+}
+
+/// [`quantise`] of a row whose largest |x| is `most`.
+///
+/// # Panics
+/// If `to` is shorter than `x`.
+pub(crate) fn within<T: Element>(isa: Isa, x: &[T], most: f32, to: &mut [u8]) -> f32 {
     // So small that all is 0 in any case; keeps the scale a number.
-    let most = isa.run(Largest(x)).max(1e-30);
+    let most = most.max(1e-30);
     isa.run(Scaled { x, scale: 127.0 / most, shift: f32::from(ZERO), to: &mut to[..x.len()] });
     most / 127.0
 }
@@ -53,41 +61,97 @@ const OUTLIER: f32 = 10.0;
 ///
 /// # Panics
 /// If `to` or `rest` is shorter than `x`.
-pub(crate) fn quantise_twice(isa: Isa, x: &[f32], to: &mut [u8], rest: &mut [u8]) -> (f32, f32) {
+pub(crate) fn quantise_twice(
+    isa: Isa,
+    x: &[f32],
+    Spread { most, squares }: Spread,
+    to: &mut [u8],
+    rest: &mut [u8],
+) -> (f32, f32) {
     assert!(to.len() >= x.len() && rest.len() >= x.len(), "room for the row");
-    let (most, squares) = isa.run(Spread(x));
     if most * most * (x.len() as f32) < OUTLIER * OUTLIER * squares {
-        return (quantise(isa, x, to), 0.0);
+        return (within(isa, x, most, to), 0.0);
     }
     let scale = most.max(1e-30) / 127.0;
     isa.run(Twice { x, scale, to: &mut to[..x.len()], rest: &mut rest[..x.len()] });
     (scale, scale / 254.0)
 }
 
-/// (max |x|, Σ x²)
-struct Spread<'a>(&'a [f32]);
+/// How far numbers reach from 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Spread {
+    /// max |x|
+    pub most: f32,
+    /// Σ x²
+    pub squares: f32,
+}
 
-impl Task for Spread<'_> {
-    type Output = (f32, f32);
+impl Spread {
+    pub fn of(isa: Isa, x: &[f32]) -> Self {
+        isa.run(Measure(x))
+    }
+}
+
+/// A [`Spread`] while it is taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<S: Simd> {
+    most: [S::F; 4],
+    squares: [S::F; 4],
+}
+
+impl<S: Simd> Lanes<S> {
+    /// # Safety
+    /// That of [`Simd`], here and below.
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) -> (f32, f32) {
+    pub unsafe fn new() -> Self {
+        // SAFETY: the caller's.
+        unsafe { Self { most: [S::splat(0.0); 4], squares: [S::splat(0.0); 4] } }
+    }
+    /// Numbers in the `i`th of four turns: one does not wait for the other.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    pub unsafe fn take(&mut self, i: usize, x: S::F) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.most[i] = S::max(S::abs(x), self.most[i]);
+            self.squares[i] = S::fma(x, x, self.squares[i]);
+        }
+    }
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    pub unsafe fn spread(self) -> Spread {
+        let Self { most, squares } = self;
+        // SAFETY: the caller's.
+        unsafe {
+            let most = S::max(S::max(most[0], most[1]), S::max(most[2], most[3]));
+            let squares = S::add(S::add(squares[0], squares[1]), S::add(squares[2], squares[3]));
+            Spread { most: S::largest(most), squares: S::sum(squares) }
+        }
+    }
+}
+
+struct Measure<'a>(&'a [f32]);
+
+impl Task for Measure<'_> {
+    type Output = Spread;
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> Spread {
         // SAFETY: the instruction set is the caller's; chunks are read within their lengths.
         unsafe {
-            let (mut most, mut squares) = ([S::splat(0.0); 4], [S::splat(0.0); 4]);
+            let mut lanes = Lanes::<S>::new();
             let (quads, rest) = self.0.as_chunks::<{ 4 * LANES }>();
             for x in quads {
                 for i in 0..4 {
-                    let x = S::load(x.as_ptr().add(i * LANES));
-                    (most[i], squares[i]) = (S::max(S::abs(x), most[i]), S::fma(x, x, squares[i]));
+                    lanes.take(i, S::load(x.as_ptr().add(i * LANES)));
                 }
             }
             for x in rest.chunks(LANES) {
-                let x = load_chunk::<S>(x, 0.0);
-                (most[0], squares[0]) = (S::max(S::abs(x), most[0]), S::fma(x, x, squares[0]));
+                lanes.take(0, load_chunk::<S>(x, 0.0));
             }
-            let most = S::max(S::max(most[0], most[1]), S::max(most[2], most[3]));
-            let squares = S::add(S::add(squares[0], squares[1]), S::add(squares[2], squares[3]));
-            (S::largest(most), S::sum(squares))
+            lanes.spread()
         }
     }
 }
@@ -233,14 +297,14 @@ mod tests {
                 assert_eq!(whole[n], 7, "{isa} {n}");
 
                 let (mut again, mut rest) = (vec![7; n + 1], vec![7; n + 1]);
-                let even = quantise_twice(isa, &x, &mut again, &mut rest);
+                let even = quantise_twice(isa, &x, Spread::of(isa, &x), &mut again, &mut rest);
                 if n > 0 {
                     assert_eq!((even, &again, &rest), ((scale, 0.0), &whole, &vec![7; n + 1]), "{isa} {n}");
                 }
                 let mut x = x;
                 if n > 200 {
                     x[n / 2] = -80.0;
-                    let (scale, finer) = quantise_twice(isa, &x, &mut again, &mut rest);
+                    let (scale, finer) = quantise_twice(isa, &x, Spread::of(isa, &x), &mut again, &mut rest);
                     for ((x, q), r) in x.iter().zip(&again).zip(&rest) {
                         let back = (f32::from(*q) - 128.0) * scale + (f32::from(*r) - 128.0) * finer;
                         assert!((back - x).abs() <= finer * 0.6, "{isa} {n}: {q} and {r} are {back} for {x}");

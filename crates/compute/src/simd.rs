@@ -1,6 +1,8 @@
 //! Sixteen lanes of f32, written once for every instruction set: what stands between matrix products is generic over
 //! [`Simd`] and compiled anew inside each set's target features by [`Isa::run`](crate::Isa).
 
+use crate::Isa;
+
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
@@ -108,6 +110,24 @@ pub(crate) trait Simd: Copy + 'static {
         unsafe {
             Self::store_u8(p, x);
             Self::store_u8(p.add(LANES), y);
+        }
+    }
+}
+
+/// Has all of it brought near, where that can be asked for.
+pub(crate) fn fetch<T>(isa: Isa, x: &[T]) {
+    isa.run(Fetch(x));
+}
+
+struct Fetch<'a, T>(&'a [T]);
+
+impl<T> Task for Fetch<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        for at in (0..size_of_val(self.0)).step_by(64) {
+            // SAFETY: the instruction set is the caller's; nothing is read.
+            unsafe { S::fetch(self.0.as_ptr().cast::<u8>().wrapping_add(at)) };
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::Isa;
 use crate::matrix::{PerRow, Plain, Scale};
 use crate::number::{B16, Bf16, Element, F32, Number, U8S8};
-use crate::quantise::{LOW_ZERO, ZERO, quantise, quantise_low, quantise_twice, round};
+use crate::quantise::{LOW_ZERO, Spread, ZERO, quantise, quantise_low, quantise_twice, round, within};
 
 /// A number type of products with all that a transformer needs around them.
 pub(super) trait Numbers: Number {
@@ -24,16 +24,20 @@ pub(super) trait Numbers: Number {
     /// Products read middle rows where they lie.
     const MIDDLE_IS_INPUT: bool = false;
 
-    /// A row of the stream → a product's input; gives its scale.
-    fn of_stream(isa: Isa, row: &[f32], to: &mut [Self::Input]) -> f32;
+    /// Products want to know how far a row of the stream reaches.
+    const MEASURE: bool = false;
+
+    /// A row of the stream, measured if that is wanted → a product's input; gives its scale.
+    fn of_stream(isa: Isa, row: &[f32], spread: Spread, to: &mut [Self::Input]) -> f32;
     /// As `of_stream`, and what that left, where it counts; gives both scales, the second 0 where it does not.
     fn of_stream_twice(
         isa: Isa,
         row: &[f32],
+        spread: Spread,
         to: &mut [Self::Input],
         _rest: &mut [Self::Input],
     ) -> (f32, f32) {
-        (Self::of_stream(isa, row, to), 0.0)
+        (Self::of_stream(isa, row, spread, to), 0.0)
     }
     /// What attention gives → a product's input; gives its scale.
     fn of_context(isa: Isa, row: &[Self::Middle], to: &mut [Self::Input]) -> f32;
@@ -58,7 +62,7 @@ impl Numbers for F32 {
     const STREAM_IS_INPUT: bool = true;
     const MIDDLE_IS_INPUT: bool = true;
 
-    fn of_stream(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
+    fn of_stream(_: Isa, _: &[f32], _: Spread, _: &mut [f32]) -> f32 {
         1.0
     }
     fn of_context(_: Isa, _: &[f32], _: &mut [f32]) -> f32 {
@@ -85,7 +89,7 @@ impl Numbers for B16 {
     const WEIGHT_RANGE: Option<f32> = None;
     const MIDDLE_IS_INPUT: bool = true;
 
-    fn of_stream(isa: Isa, row: &[f32], to: &mut [Bf16]) -> f32 {
+    fn of_stream(isa: Isa, row: &[f32], _: Spread, to: &mut [Bf16]) -> f32 {
         round(isa, row, to);
         1.0
     }
@@ -109,14 +113,15 @@ impl Numbers for U8S8 {
     type Scale<'a> = PerRow<'a>;
     const WEIGHT_RANGE: Option<f32> = Some(127.0);
     const REST: bool = true;
+    const MEASURE: bool = true;
     /// Activations are seldom below 0, and little.
     const INNER_ZERO: u8 = LOW_ZERO;
 
-    fn of_stream(isa: Isa, row: &[f32], to: &mut [u8]) -> f32 {
-        quantise(isa, row, to)
+    fn of_stream(isa: Isa, row: &[f32], spread: Spread, to: &mut [u8]) -> f32 {
+        within(isa, row, spread.most, to)
     }
-    fn of_stream_twice(isa: Isa, row: &[f32], to: &mut [u8], rest: &mut [u8]) -> (f32, f32) {
-        quantise_twice(isa, row, to, rest)
+    fn of_stream_twice(isa: Isa, row: &[f32], spread: Spread, to: &mut [u8], rest: &mut [u8]) -> (f32, f32) {
+        quantise_twice(isa, row, spread, to, rest)
     }
     fn of_context(isa: Isa, row: &[Bf16], to: &mut [u8]) -> f32 {
         quantise(isa, row, to)

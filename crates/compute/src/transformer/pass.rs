@@ -14,6 +14,8 @@ use crate::matrix::{Act, Rows, RowsMut};
 use crate::norm::LayerNorm;
 use crate::number::{Element, Number};
 use crate::pooling::{Pooling, pool as pooled};
+use crate::quantise::Spread;
+use crate::simd::fetch;
 use crate::{Isa, Pool};
 
 /// Bytes of weights for which threads take rows of their own: products are so small that to meet after each costs more
@@ -24,10 +26,13 @@ const LIGHT: usize = 64 << 20;
 const PER_ROW: usize = 3 << 20;
 /// Rows per thread at least: fewer leave the kernel half empty.
 const OWN_ROWS: usize = 8;
-/// Numbers that a task between products takes, some 5 µs of work.
-const TASK: usize = 16 * 1024;
+/// Numbers that a task between products takes, some 2 µs of work.
+const TASK: usize = 6 * 1024;
 /// Multiply-adds of a task of attention.
 const HEADS: usize = 64 * 1024;
+
+/// Words between one that is added and one that is fetched.
+const WORDS_AHEAD: usize = 4;
 
 /// What every step of a pass needs.
 struct Pass<'a, N: Numbers> {
@@ -97,6 +102,11 @@ impl<N: Numbers> Stack<N> {
         }
         out
     }
+}
+
+/// Rows normalised, and measured where products want to know.
+fn normalised<N: Numbers, const R: usize>(norm: &LayerNorm, isa: Isa, rows: [&mut [f32]; R]) -> [Spread; R] {
+    if N::MEASURE { norm.some::<R, true>(isa, rows) } else { norm.some::<R, false>(isa, rows) }
 }
 
 /// How a middle row is made ready.
@@ -197,6 +207,10 @@ impl<N: Numbers> Pass<'_, N> {
             let ids = self.texts[text].iter().zip(super::places(self.texts[text], self.stack.first));
             for (row, (&id, place)) in (first..).zip(ids).filter(|(row, _)| (rows.0..rows.1).contains(row)) {
                 let (word, place) = (&words[id as usize * dim..][..dim], &places[place * dim..][..dim]);
+                // A word's row is anywhere in the table: the memory gets time to find it.
+                if let Some(&later) = self.texts[text].get(row - first + WORDS_AHEAD) {
+                    fetch(self.isa, &words[later as usize * dim..][..dim]);
+                }
                 // SAFETY: a row of this part.
                 let row = unsafe { to.row_mut(row, dim) };
                 row.iter_mut().zip(word).zip(place).for_each(|((x, w), p)| *x = w + p);
@@ -211,36 +225,61 @@ impl<N: Numbers> Pass<'_, N> {
         texts.map(|text| (text, firsts[text]))
     }
 
-    /// Runs `f` for each row, groups of them on the threads of the crew.
-    fn by_rows(self, width: usize, (from, until): Span, f: impl Fn(usize) + Sync) {
+    /// Runs `f` for groups of rows, on the threads of the crew.
+    fn by_rows(self, width: usize, (from, until): Span, f: impl Fn(Span) + Sync) {
         let (count, per) = (until - from, (TASK / width).max(1));
-        let group = |i: usize| from + i * per..until.min(from + (i + 1) * per);
-        self.crew.run(count.div_ceil(per), |i| group(i).for_each(&f));
+        self.crew.run(count.div_ceil(per), |i| f((from + i * per, until.min(from + (i + 1) * per))));
     }
 
     /// Rows of the stream normalised in place, and made ready for a product; `rest`: for that of the values too.
     fn ready(self, width: usize, rows: Span, x: View<f32>, norm: Option<&LayerNorm>, rest: bool) {
-        let at = self.at;
-        self.by_rows(width, rows, |i| {
-            // SAFETY: row i of each, which no other task has; `ready` has rows unless the stream is the input, and
-            // `rest` where it is multiplied.
-            unsafe {
-                let row = x.row_mut(i, width);
-                if let Some(norm) = norm {
-                    norm.row(self.isa, row);
-                }
-                if N::STREAM_IS_INPUT {
-                    return;
-                }
-                let (ready, scale) = (at.ready.row_mut(i, width), at.scales.start.at(i));
-                if N::REST && rest {
-                    let rest = at.rest.row_mut(i, width);
-                    (*scale, *at.rest_scales.start.at(i)) = N::of_stream_twice(self.isa, row, ready, rest);
-                } else {
-                    *scale = N::of_stream(self.isa, row, ready);
+        self.by_rows(width, rows, |(from, until)| {
+            for i in (from..until).step_by(2) {
+                // SAFETY: rows i and i + 1, which no other task has.
+                unsafe {
+                    let row = |i: usize| x.row_mut(i, width);
+                    // Two at a time: neither waits for its own sums.
+                    match norm {
+                        Some(norm) if i + 1 < until => {
+                            let [a, b] = normalised::<N, 2>(norm, self.isa, [row(i), row(i + 1)]);
+                            self.row_ready(width, i, row(i), a, rest);
+                            self.row_ready(width, i + 1, row(i + 1), b, rest);
+                        }
+                        Some(norm) => {
+                            let [a] = normalised::<N, 1>(norm, self.isa, [row(i)]);
+                            self.row_ready(width, i, row(i), a, rest);
+                        }
+                        None => (i..until.min(i + 2)).for_each(|i| {
+                            let spread =
+                                if N::MEASURE { Spread::of(self.isa, row(i)) } else { Spread::default() };
+                            self.row_ready(width, i, row(i), spread, rest);
+                        }),
+                    }
                 }
             }
         });
+    }
+
+    /// Row `i` of the stream made ready for a product.
+    ///
+    /// # Safety
+    /// No other task may have it.
+    unsafe fn row_ready(self, width: usize, i: usize, row: &[f32], spread: Spread, rest: bool) {
+        if N::STREAM_IS_INPUT {
+            return;
+        }
+        let at = self.at;
+        // SAFETY: the caller's; `ready` has rows unless the stream is the input, and `rest` where it is multiplied.
+        unsafe {
+            let (ready, scale) = (at.ready.row_mut(i, width), at.scales.start.at(i));
+            if N::REST && rest {
+                let rest = at.rest.row_mut(i, width);
+                (*scale, *at.rest_scales.start.at(i)) =
+                    N::of_stream_twice(self.isa, row, spread, ready, rest);
+            } else {
+                *scale = N::of_stream(self.isa, row, spread, ready);
+            }
+        }
     }
 
     /// Rows between products made ready for one, where they are not.
@@ -249,9 +288,11 @@ impl<N: Numbers> Pass<'_, N> {
             return;
         }
         let scales = self.at.scales.start;
-        self.by_rows(width, rows, |i| {
-            // SAFETY: row i of each, which no other task has.
-            unsafe { *scales.at(i) = made(self.isa, x.row_mut(i, width), to.row_mut(i, width)) }
+        self.by_rows(width, rows, |(from, until)| {
+            for i in from..until {
+                // SAFETY: row i of each, which no other task has.
+                unsafe { *scales.at(i) = made(self.isa, x.row_mut(i, width), to.row_mut(i, width)) }
+            }
         });
     }
 
