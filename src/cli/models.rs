@@ -202,6 +202,6 @@ fn row(entry: &Entry) -> Vec<String> {
         (State::Pullable, ..) => format!("simile models pull {}", entry.name),
         (State::Unusable, _, why) => format!("unusable: {}", why.as_deref().unwrap_or("see its folder")),
     };
-    let (name, languages) = (entry.name.to_string(), entry.languages.join(","));
+    let (name, languages) = (entry.name.to_string(), entry.languages.join(",").replace('*', "any"));
     vec![name, modality.to_owned(), dim, languages, output::one_line(&state)]
 }

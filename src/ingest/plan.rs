@@ -10,7 +10,7 @@ use super::{Request, Source, key};
 use crate::encoder::Encoder;
 use crate::index::Recipe;
 use crate::library::{Collection, Library, LibraryError, LoadedEncoder, NewCollection, Tracker, Wanted};
-use crate::store::{Field, RootKind, RootRecord, text_of_path};
+use crate::store::{Field, RootKind, RootRecord, StoreError, text_of_path};
 use crate::text::{Language, ngram::Weights};
 use crate::types::{CollectionName, EncoderName, Kind};
 
@@ -99,18 +99,31 @@ impl Target<'_> {
                 self.check(&there)?;
                 there
             }
-            Err(LibraryError::UnknownCollection { .. }) => library.create(&NewCollection {
-                name: self.name.clone(),
-                kind: self.kind,
-                encoder: self.encoder.cloned(),
-                recipe: self.recipe.unwrap_or(Recipe::Flat),
-            })?,
+            Err(LibraryError::UnknownCollection { .. }) => self.make(library)?,
             Err(e) => return Err(e.into()),
         };
         if let Some(recipe) = self.recipe {
             collection.set_recipe(recipe)?;
         }
         Ok(collection)
+    }
+
+    fn make(&self, library: &Library) -> Result<Arc<Collection>, LibraryError> {
+        let new = NewCollection {
+            name: self.name.clone(),
+            kind: self.kind,
+            encoder: self.encoder.cloned(),
+            recipe: self.recipe.unwrap_or(Recipe::Flat),
+        };
+        match library.create(&new) {
+            // Somebody else made it in this very moment.
+            Err(LibraryError::CollectionExists { .. } | LibraryError::Store(StoreError::Exists { .. })) => {
+                let there = library.collection(self.name)?;
+                self.check(&there)?;
+                Ok(there)
+            }
+            made => made,
+        }
     }
 
     fn check(&self, there: &Collection) -> Result<(), LibraryError> {

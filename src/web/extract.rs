@@ -118,9 +118,17 @@ fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
             if field.starts_with("filter.") { "filter.unknown_field" } else { "request.unknown_field" };
         return Problem::input(code, field, format!("{said}; remove or correct it"));
     }
+    let missing =
+        said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()).map(str::to_owned);
     // What our own types say of a value tells what to do already.
     let said = if said.contains("; ") { said } else { format!("{said}; correct it") };
     let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", said);
+    // The path of what is not there ends above it.
+    let path = match missing {
+        Some(name) if path.is_empty() => name,
+        Some(name) => format!("{path}.{name}"),
+        None => path,
+    };
     if path.is_empty() { problem } else { problem.at(path) }
 }
 
@@ -227,7 +235,7 @@ mod tests {
         assert_eq!(problem(r#"{"k":-1}"#), at("request.field", "k"));
         assert_eq!(problem(" [1, {}]"), ("request.json".to_owned(), None), "fields have names");
         assert_eq!(problem(r#"{"k":1,"`, expected`":2}"#).0, "request.unknown_field");
-        assert_eq!(problem("{}").0, "request.field");
+        assert_eq!(problem("{}"), at("request.field", "k"));
         for broken in ["", "{", "nonsense", r#"{"k":1} x"#, r#"{"k":NaN}"#] {
             assert_eq!(problem(broken).0, "request.json", "{broken}");
         }

@@ -64,6 +64,7 @@ texts! {
     none_title = "No match" | "没有匹配的结果";
     none_filter = "Nothing that passes the filter matches. Widen or remove the filter." | "筛选范围内没有匹配项。请放宽或取消筛选。";
     none_words = "No file name, folder or tag holds these words. Show a photo instead to search by what it looks like." | "文件名、文件夹和标签中都没有这些词。可以改为给出一张照片，按画面查找。";
+    none_else = "There is nothing else in this collection." | "这个集合里没有更多内容了。";
     none_faq = "Ask it in other words, or choose another collection." | "换一种说法试试，或选择其他集合。";
     no_words_found = "Photos are compared by what they look like; the encoder (a ResNet) does not read words. File names, folders and tags were searched." | "照片按画面比较；编码器（ResNet）不读文字。这里搜索的是文件名、文件夹和标签。";
     truncated = "Your text is longer than the encoder reads; its end was left out." | "文字超出编码器能读的长度，末尾部分未计入。";

@@ -133,6 +133,8 @@ impl<H> Listing<H> {
     pub fn advice(&self, l: Lang) -> &'static str {
         match (self.about.filtered, self.about.means, self.about.kind) {
             (true, ..) => l.none_filter(),
+            (_, Means::Item | Means::Both, _) => l.none_else(),
+            _ if self.about.offset > 0 => l.none_else(),
             (_, Means::Words | Means::Captions, _) => l.none_words(),
             (_, _, Kind::Faq) => l.none_faq(),
             (_, _, Kind::Photos) => l.empty_collection(),

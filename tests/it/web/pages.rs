@@ -78,10 +78,15 @@ fn a_photo_in_the_form_leads_to_a_url_that_can_be_shared() {
     assert!(app.get("/?c=other").text().contains("being filled"));
     app.post("/api/v1/collections", &json!({"name": "third", "kind": "photos"}));
     assert!(app.get("/?c=third").text().contains("This collection is empty."));
+    let part = [Part::Field("job", &job), Part::File("files", "r/only.jpg", &jpeg)];
+    app.form("/api/v1/collections/other/uploads", &part);
+    for all in ["/?c=other&item=only.jpg", &format!("/?c=other&photo={id}&from=24")] {
+        assert!(app.get(all).text().contains("There is nothing else in this collection."), "{all}");
+    }
     app.post(&format!("/api/v1/jobs/{job}/finish"), &serde_json::Value::Null);
     // Where answers are asked for, a dropped photo knows where to go.
     app.faq();
-    assert!(app.get("/?c=faq").text().contains("data-photos=\"photos\""));
+    assert!(app.get("/?c=faq").text().contains("data-photos=\"other\""));
 }
 
 #[test]

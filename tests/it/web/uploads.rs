@@ -177,3 +177,24 @@ fn an_faq_is_uploaded_asked_and_changed() {
     let wrong = app.form("/api/v1/collections/faq/search", &[Part::File("photo", "x", &photo)]).problem();
     assert_eq!((wrong.0, wrong.2.as_str()), (400, "photo"));
 }
+
+#[test]
+fn many_may_be_the_first_to_put_into_a_collection() {
+    let app = TestApp::start();
+    for round in 0..4 {
+        let at_once = std::sync::Barrier::new(8);
+        let put = |n: u32| {
+            let entry = json!({"question": format!("question {n}"), "answer": "yes"});
+            at_once.wait();
+            let path = format!("/api/v1/collections/new{round}/items/{n}");
+            app.send("PUT", &path, &[], entry.to_string().as_bytes()).status
+        };
+        let put = &put;
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|n| scope.spawn(move || put(n))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(statuses, [201; 8], "round {round}");
+        assert_eq!(app.get(&format!("/api/v1/collections/new{round}")).json()["items"], 8);
+    }
+}
