@@ -11,7 +11,7 @@ use super::{CliError, Global, exit, output};
 use crate::library::Library;
 use crate::photo::{self, Class};
 use crate::search::{self, Answer, Ask, Like, Query};
-use crate::store::text_of_path;
+use crate::store::{is_ours, text_of_path};
 use crate::types::{CollectionName, ItemKey};
 
 /// Search by text, by photo, or by every photo of a folder.
@@ -133,7 +133,8 @@ fn run_folder(
 }
 
 fn photos_of(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
+    let files = walk.filter_entry(|entry| !is_ours(entry.path())).filter_map(Result::ok);
     let photos: Vec<PathBuf> = files
         .filter(|entry| entry.file_type().is_file())
         .filter(|entry| photo::classify(&entry.file_name().to_string_lossy(), &[]) == Class::Picture)

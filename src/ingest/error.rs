@@ -23,6 +23,8 @@ pub enum IngestError {
     Special { path: PathBuf },
     #[error("{}: is a view of the running system and holds no files; give a folder, a photo or a table", .path.display())]
     SystemView { path: PathBuf },
+    #[error("{}: holds what simile itself keeps; give a folder of your own", .path.display())]
+    Ours { path: PathBuf },
     #[error("{}: is a folder; give the table of captions in it", .path.display())]
     CaptionsFolder { path: PathBuf },
     #[error("{}: {source}; split it into several", .path.display())]
@@ -113,7 +115,10 @@ impl Coded for IngestError {
         match self {
             Self::Missing { .. } => "path.missing",
             Self::Unreadable { .. } => "path.unreadable",
-            Self::Special { .. } | Self::SystemView { .. } | Self::CaptionsFolder { .. } => "path.special",
+            Self::Special { .. }
+            | Self::SystemView { .. }
+            | Self::Ours { .. }
+            | Self::CaptionsFolder { .. } => "path.special",
             Self::TooLarge { .. } => "path.too_large",
             Self::TooManyUploads { .. } => "upload.too_many",
             Self::TooManyFiles { .. } => "upload.too_many_files",
@@ -159,6 +164,7 @@ impl Coded for IngestError {
             | Self::Unreadable { .. }
             | Self::Special { .. }
             | Self::SystemView { .. }
+            | Self::Ours { .. }
             | Self::TooLarge { .. }
             | Self::EmptyFolder { .. } => Some("path"),
             Self::TooManyFiles { .. } => Some("files"),
@@ -180,6 +186,7 @@ impl Coded for IngestError {
             | Self::Unreadable { path, .. }
             | Self::Special { path }
             | Self::SystemView { path }
+            | Self::Ours { path }
             | Self::CaptionsFolder { path }
             | Self::TooLarge { path, .. }
             | Self::EmptyFolder { path }

@@ -18,7 +18,7 @@ use super::{Done, Reject, Report, Source};
 use crate::files;
 use crate::library::{Library, Phase, Tracker};
 use crate::photo::{self, Class};
-use crate::store::{RootId, Stamp, path_of_text, text_of_path};
+use crate::store::{RootId, Stamp, is_ours, path_of_text, text_of_path};
 use crate::types::{Coded, ItemKey};
 
 /// A picture file, by its source and its key there.
@@ -89,6 +89,10 @@ pub fn import(library: &Library, plan: &mut Plan, tracker: &Tracker) -> Result<D
 }
 
 fn list(plan: &Plan, folder: &Path, tracker: &Tracker) -> Result<Listing, IngestError> {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    if real.ancestors().any(is_ours) {
+        return Err(IngestError::Ours { path: folder.to_owned() });
+    }
     let mut listing = Listing::default();
     let mut walk =
         WalkDir::new(folder).follow_links(false).follow_root_links(true).sort_by_file_name().into_iter();
@@ -98,6 +102,11 @@ fn list(plan: &Plan, folder: &Path, tracker: &Tracker) -> Result<Listing, Ingest
             break;
         }
         match entry {
+            // Not the photos again that were uploaded, nor their thumbnails.
+            Ok(entry) if entry.file_type().is_dir() && is_ours(entry.path()) => {
+                walk.skip_current_dir();
+                listing.skipped += 1;
+            }
             Ok(entry) if entry.file_type().is_dir() => {
                 // `simile index /` is allowed; what the kernel shows below it is no folder of photos.
                 if files::is_system_view(entry.path()) {

@@ -58,7 +58,7 @@ pub use filter::Filter;
 pub use items::{Body, Item, ItemId, PartId, PartRecord, Place, Stamp, Stamps};
 pub use jobs::{JobId, JobRecord, JobState, NewJob, Reject};
 pub use lock::{Hint, holder};
-pub use paths::{path_of_text, text_of_path};
+pub use paths::{is_ours, path_of_text, text_of_path};
 pub use restore::{RestoreReport, restore};
 pub use room::{free_bytes, used_bytes};
 pub use segment::{Segment, SegmentId};

@@ -52,6 +52,35 @@ fn a_folder_of_odd_things_is_indexed_as_far_as_it_holds_photos() {
 }
 
 #[test]
+fn what_simile_keeps_is_left_out_of_a_folder_around_it() {
+    let home = Home::new();
+    home.photos("pics", 2);
+    let index = |path: &str, collection: &str| {
+        home.run(["index", path, "--collection", collection, "--encoder", PHOTO_ENCODER, "--json"])
+    };
+    index("pics", "photos").ok();
+    home.run(["backup", "bk"]).ok();
+    // An upload, its thumbnail, their copy in a backup; and a photo that somebody put beside them.
+    let theirs = photo(50, ImageFormat::Jpeg);
+    for ours in ["data/blobs/ab/cdef", "data/cache/thumbs/ab/cdef.jpg", "bk/files/ab/cdef"] {
+        home.put(ours, &theirs);
+    }
+    home.put("data/mine/sea.jpg", &photo(51, ImageFormat::Jpeg));
+    assert_eq!(index(".", "all").ok().json()["indexed"], 3);
+    let answer = home.run(["search", ".", "--collection", "all", "--k", "1", "--json"]).ok().json();
+    assert_eq!(answer.as_array().unwrap().len(), 3);
+    for within in ["data/blobs", "data/cache/thumbs", "bk/files/ab"] {
+        let ran = index(within, "none");
+        assert_eq!(
+            (ran.code, &ran.json()["error"]["code"]),
+            (2, &json!("path.special")),
+            "{within}: {ran:?}"
+        );
+    }
+    assert!(!home.run(["collections", "--json"]).out.contains("none"));
+}
+
+#[test]
 fn what_is_no_file_cannot_be_indexed() {
     let app = TestApp::start();
     app.photos().faq();
