@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use simile_compute::Isa;
-use simile_compute::convnet::{Builder, Layer, MapId, MapNumber, Net, Normalise};
+use simile_compute::convnet::{Builder, Calibration, Layer, MapId, MapNumber, Net, Normalise};
 use simile_compute::number::{B16, F32, U8S8};
 use simile_compute::transformer::Arithmetic;
 
@@ -44,20 +44,16 @@ impl ResNet {
         let plan = Plan::new(c, side, normalise);
         let make = |arithmetic| match arithmetic {
             Arithmetic::F32 => {
-                Ok(Self::Single(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, &[]))?)))
+                Ok(Self::Single(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, None))?)))
             }
             Arithmetic::Bf16 => {
-                Ok(Self::Brain(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, &[]))?)))
+                Ok(Self::Brain(Box::new(plan.kept_or_packed(shelf, || plan.pack(file.weights()?, None))?)))
             }
             Arithmetic::Int8 => Ok(Self::Byte(Box::new(plan.kept_or_packed(shelf, || {
                 let weights = file.weights()?;
-                let exact: Net<F32> = plan.pack(weights, &[])?;
-                let mut ranges = vec![0.0; exact.map_count()];
-                for crop in samples::crops(preprocess, usize::MAX) {
-                    exact.ranges(Isa::current(), processor::pool(), crop.pixels(), &mut ranges);
-                }
-                drop(exact);
-                plan.pack(weights, &ranges)
+                let exact: Net<F32> = plan.pack(weights, None)?;
+                let crops = samples::crops(preprocess, usize::MAX);
+                plan.pack(weights, Some(&plan.calibration(&exact, crops.iter().map(Crop::pixels))))
             })?))),
         };
         let encode = |network: &Self| {
@@ -175,11 +171,20 @@ impl Plan {
         Self { builder, files, normalise }
     }
 
-    /// `ranges`: what [`Net::ranges`] found, for int8 only.
-    fn pack<N: MapNumber>(&self, weights: &Weights, ranges: &[f32]) -> Loaded<Net<N>> {
+    /// What int8 is made with.
+    fn calibration<'p>(
+        &self,
+        exact: &Net<F32>,
+        crops: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Calibration<'static> {
+        Calibration::new(&self.builder, exact, Isa::current(), processor::pool(), crops)
+    }
+
+    /// `calibration`: for int8 only.
+    fn pack<N: MapNumber>(&self, weights: &Weights, calibration: Option<&Calibration<'_>>) -> Loaded<Net<N>> {
         let root = weights.root("");
         let mut files = self.files.iter();
-        self.builder.finish(self.normalise, ranges, |layer| {
+        self.builder.finish(self.normalise, calibration, |layer| {
             let (scope, names) = files.next().expect("as many names as convolutions");
             let scope = if scope.is_empty() { root.clone() } else { root.sub(scope) };
             names.read(&scope, layer)
@@ -290,7 +295,7 @@ mod tests {
         for name in ["resnet_basic", "resnet_bottleneck", "resnet_int8"] {
             let (weights, config) = opened(name);
             for side in [64, 57] {
-                let kernels = Plan::new(&config, side, NORMALISE).pack(&weights, &[]).unwrap();
+                let kernels = Plan::new(&config, side, NORMALISE).pack(&weights, None).unwrap();
                 let kernels = error(&ResNet::Single(Box::new(kernels)), name, side);
                 assert!(kernels <= 1e-5, "{name} at {side}: {kernels}");
                 // candle's network runs on cards only; here it runs where the tests are.

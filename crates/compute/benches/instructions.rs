@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 
-use simile_compute::convnet::{Builder, Layer, MapNumber, Normalise};
+use simile_compute::convnet::{Builder, Calibration, Layer, MapNumber, Normalise};
 use simile_compute::matrix::Act;
 use simile_compute::number::{B16, F32, U8S8};
 use simile_compute::transformer::{Arithmetic, Embeddings, LayerParts, Linear, Sizes, Transformer};
@@ -34,8 +34,11 @@ fn conv<N: MapNumber>(isa: Isa, times: usize) {
         let size = l.from * l.kernel * l.kernel;
         Ok::<_, Infallible>((numbers(l.to * size, 1, 1.5 / (size as f32).sqrt()), numbers(l.to, 2, 0.1)))
     };
-    let net = b.finish::<N, _>(normalise, &[4.0; 7], load).unwrap_or_else(|never| match never {});
-    let (pool, photo) = (Pool::new(1), (0..net.pixels()).map(|i| (i * 7919 % 251) as u8).collect::<Vec<_>>());
+    let exact = b.finish::<F32, _>(normalise, None, load).unwrap_or_else(|never| match never {});
+    let (pool, photo) =
+        (Pool::new(1), (0..exact.pixels()).map(|i| (i * 7919 % 251) as u8).collect::<Vec<_>>());
+    let calibration = Calibration::new(&b, &exact, isa, &pool, [photo.as_slice()]);
+    let net = b.finish::<N, _>(normalise, Some(&calibration), load).unwrap_or_else(|never| match never {});
     (0..times).for_each(|_| drop(black_box(net.run(isa, &pool, &[&photo]))));
 }
 

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use simile_compute::convnet::{Builder, Layer, MapNumber, Net, Normalise};
+use simile_compute::convnet::{Builder, Calibration, Layer, MapNumber, Net, Normalise};
 use simile_compute::number::{B16, F32, U8S8};
 use simile_compute::{Isa, Pool};
 
@@ -29,7 +29,7 @@ fn resnet50() -> Builder {
     b
 }
 
-fn net<N: MapNumber>(ranges: &[f32]) -> Net<N> {
+fn net<N: MapNumber>(calibration: Option<&Calibration<'_>>) -> Net<N> {
     let mut seed = 99u64;
     let mut next = move || {
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -41,7 +41,7 @@ fn net<N: MapNumber>(ranges: &[f32]) -> Net<N> {
         let weight = (0..layer.to * size).map(|_| next() * gain).collect();
         Ok::<_, Infallible>((weight, (0..layer.to).map(|_| next() * 0.1).collect()))
     };
-    resnet50().finish::<N, _>(NORMALISE, ranges, load).unwrap_or_else(|e| match e {})
+    resnet50().finish::<N, _>(NORMALISE, calibration, load).unwrap_or_else(|e| match e {})
 }
 
 fn ms(time: Duration) -> f64 {
@@ -57,10 +57,10 @@ fn main() {
     let photo: Vec<u8> = (0..224 * 224 * 3).map(|i: usize| (i * 7919 % 251) as u8).collect();
     let photos: Vec<&[u8]> = vec![&photo; batch];
 
-    let single = net::<F32>(&[]);
-    let mut ranges = vec![0.0; single.map_count()];
-    single.ranges(isa, &pool, &photo, &mut ranges);
-    let (brain, byte) = (net::<B16>(&[]), net::<U8S8>(&ranges));
+    let single = net::<F32>(None);
+    let calibration = Calibration::new(&resnet50(), &single, isa, &pool, [photo.as_slice()]);
+    let (brain, byte) = (net::<B16>(None), net::<U8S8>(Some(&calibration)));
+    drop(calibration);
     let want = single.run(isa, &pool, &[&photo]).remove(0);
     if std::env::args().any(|a| a == "profile") {
         let profiles = [

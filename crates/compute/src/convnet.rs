@@ -5,6 +5,7 @@
 //! kernel row, whose kernel · channels inputs lie side by side. Maps that a 3×3 reads have a border of zeros that
 //! nobody writes, so no kernel tests bounds. 3×3 with stride 1 goes by Winograd where that wins.
 
+mod calibrate;
 mod compile;
 mod conv;
 mod kept;
@@ -17,11 +18,13 @@ mod numbers;
 mod photo;
 mod plan;
 mod quantise;
+mod rounding;
 mod step;
 #[cfg(test)]
 mod tests;
 mod winograd;
 
+pub use calibrate::Calibration;
 pub use net::Net;
 pub use numbers::MapNumber;
 pub use plan::{Builder, Layer, MapId, Normalise};

@@ -44,7 +44,7 @@ fn check<N: Number, D: Scale<N::Sum>>(
     let run = |isa| {
         let mut out = vec![0.0f32; ROWS * COLUMNS];
         let finish =
-            Finish { scale, bias: None, residual: None, residual_scale: 1.0, act: Default::default() };
+            Finish { scale, bias: None, residual: None, residual_scale: None, act: Default::default() };
         let (rows, to) = (Rows::new(&inputs, ROWS, INPUTS), RowsMut::new(&mut out, ROWS, COLUMNS));
         matmul(isa, &pool, arena.weights(&packed), rows, to, &finish);
         out

@@ -2,12 +2,13 @@
 
 use std::sync::Mutex;
 
+use super::calibrate::Calibration;
 use super::conv::Geometry;
 use super::map::Map;
 use super::net::Net;
 use super::numbers::MapNumber;
 use super::plan::{Builder, Layer, Node, Normalise};
-use super::quantise::{self, Range};
+use super::quantise::{self, Range, Whole};
 use super::step::{ConvPanels, ConvWeights, Step, Work};
 use super::winograd::{Form, Winograd};
 use crate::Pool;
@@ -16,24 +17,24 @@ use crate::matrix::{Arena, Packed};
 impl Builder {
     /// Lays out the maps and packs the weights, which `load` gives for every layer in the order they were told:
     /// `[to, from, kernel, kernel]` and the bias. The network's output is the mean of the last map's pixels.
-    /// `ranges`: the largest number of every map, as [`Net::ranges`] finds them; only looked at for int8.
+    /// `calibration`: of this plan; only looked at for int8.
     ///
     /// # Errors
     /// Whatever `load` says.
     ///
     /// # Panics
-    /// If there is no layer, weights have another size, or int8 is wanted without ranges.
+    /// If there is no layer, weights have another size, or int8 is wanted without a calibration of this plan.
     pub fn finish<N: MapNumber, E>(
         &self,
         normalise: Normalise,
-        ranges: &[f32],
+        calibration: Option<&Calibration<'_>>,
         mut load: impl FnMut(&Layer) -> Result<(Vec<f32>, Vec<f32>), E>,
     ) -> Result<Net<N>, E> {
         let maps = self.lay_out::<N>();
-        let known = self.known::<N>(ranges);
+        let known = self.known::<N>(calibration);
         let mut arena = Arena::new(self.nodes.iter().map(|n| self.weight_bytes::<N>(n)).sum());
         let mut convs = Vec::new();
-        for node in &self.nodes {
+        for (i, node) in self.convs().enumerate() {
             let Node::Conv { layer, from, to, add, .. } = *node else { continue };
             let (weight, bias) = load(&layer)?;
             let Layer { from: c, to: n, kernel, .. } = layer;
@@ -44,20 +45,22 @@ impl Builder {
                         weight[((to * c + from) * 3 + y) * 3 + x]
                     };
                     let panels = ConvPanels::Winograd(Winograd::pack(&mut arena, form, (c, n), at));
-                    ConvWeights { panels, bias, scale: Vec::new(), residual_scale: 1.0 }
+                    ConvWeights { panels, bias, scale: Vec::new(), residual_scale: Vec::new() }
                 }
                 None => {
-                    let folded = quantise::fold::<N>(
-                        &layer,
-                        weight,
-                        bias,
-                        (from == 0).then_some(&normalise),
-                        [known[from], known[to], add.map_or(Range::PLAIN, |a| known[a])],
-                    );
+                    let whole = known.as_ref().map(|(calibration, ranges)| Whole {
+                        by: calibration.by,
+                        inputs: &calibration.inputs[i],
+                        from: &ranges[from],
+                        to: &ranges[to],
+                        add: add.map(|a| &ranges[a]),
+                    });
+                    let pixels = (from == 0).then_some(&normalise);
+                    let folded = quantise::fold::<N>(&layer, &weight, bias, pixels, whole);
                     let (row, parts) = (kernel * c, parts::<N>(from));
                     let packed = arena.pack::<N>(n, kernel * parts, row, |to, i| {
-                        let (tap, x, from) = (i / row, i % row / c, i % c);
-                        let weight = folded.weight[((to * c + from) * kernel + tap / parts) * kernel + x];
+                        let (tap, at) = (i / row, i % row);
+                        let weight = folded.weight[(to * kernel + tap / parts) * row + at];
                         if tap % parts == 0 { weight } else { N::rest(weight).unwrap_or(0.0) }
                     });
                     ConvWeights {
@@ -69,7 +72,8 @@ impl Builder {
                 }
             });
         }
-        Ok(self.assemble(normalise, maps, ranges, arena, convs))
+        let mean_scale = known.map_or_else(Vec::new, |(_, mut ranges)| ranges.pop().expect("a map").scale);
+        Ok(self.assemble(normalise, maps, mean_scale, arena, convs))
     }
 
     /// A network of weights that are packed, one for every convolution.
@@ -77,7 +81,7 @@ impl Builder {
         &self,
         normalise: Normalise,
         maps: Vec<Map>,
-        ranges: &[f32],
+        mean_scale: Vec<f32>,
         arena: Arena,
         convs: Vec<ConvWeights<N>>,
     ) -> Net<N> {
@@ -109,10 +113,8 @@ impl Builder {
                 }
             });
         }
-        let last = self.maps.len() - 1;
         Net {
-            mean_scale: self.known::<N>(ranges)[last].scale,
-            ranges: if N::QUANTISED { ranges.to_vec() } else { Vec::new() },
+            mean_scale,
             border: normalise.mean.map(|m| 255.0 * m),
             slots: self.slots(&maps),
             maps,
@@ -124,13 +126,16 @@ impl Builder {
         }
     }
 
-    /// What numbers of each map mean.
-    fn known<N: MapNumber>(&self, ranges: &[f32]) -> Vec<Range> {
-        if !N::QUANTISED {
-            return vec![Range::PLAIN; self.maps.len()];
-        }
-        assert_eq!(ranges.len(), self.maps.len(), "int8 wants the range of every map");
-        self.ranges(ranges)
+    /// What numbers of each map mean, in int8.
+    fn known<'c, N: MapNumber>(
+        &self,
+        calibration: Option<&'c Calibration<'c>>,
+    ) -> Option<(&'c Calibration<'c>, Vec<Range>)> {
+        N::QUANTISED.then(|| {
+            let calibration = calibration.expect("int8 wants a calibration");
+            assert_eq!(calibration.reaches.len(), self.maps.len(), "a calibration of this plan");
+            (calibration, self.ranges(calibration))
+        })
     }
 
     /// How a convolution goes by Winograd, if it does.
@@ -153,16 +158,15 @@ impl Builder {
         }
     }
 
-    /// Scales and zero points from the largest numbers.
-    fn ranges(&self, most: &[f32]) -> Vec<Range> {
-        let mut ranges: Vec<Range> = most.iter().map(|&m| Range::unsigned(m)).collect();
-        ranges[0] = Range::PLAIN;
+    /// Scales and zero points from what was seen.
+    fn ranges(&self, calibration: &Calibration<'_>) -> Vec<Range> {
+        let mut ranges = vec![Range::plain(self.maps[0].2)];
         for node in &self.nodes {
-            match *node {
-                Node::Conv { to, relu: false, .. } => ranges[to] = Range::signed(most[to]),
-                Node::Conv { .. } => {}
-                Node::MaxPool { from, to } => ranges[to] = ranges[from],
-            }
+            ranges.push(match *node {
+                Node::Conv { to, relu: false, .. } => Range::signed(&calibration.reaches[to]),
+                Node::Conv { to, .. } => Range::unsigned(&calibration.reaches[to]),
+                Node::MaxPool { from, .. } => ranges[from].clone(),
+            });
         }
         ranges
     }

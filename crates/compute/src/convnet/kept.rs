@@ -10,16 +10,16 @@ use crate::kept::{Kept, Pieces, Reader, Writer};
 use crate::matrix::Arena;
 
 impl<N: MapNumber> Net<N> {
-    /// What [`Builder::again`] makes the same network of; for int8 with the ranges of its maps.
+    /// What [`Builder::again`] makes the same network of.
     pub fn pieces(&self) -> Pieces<'_> {
         let mut to = Writer::default();
-        to.floats(&self.ranges);
+        to.floats(&self.mean_scale);
         for step in &self.steps {
             match &step.work {
                 Work::Conv { bias, scale, residual_scale, .. } => {
                     to.floats(bias);
                     to.floats(scale);
-                    to.floats(&[*residual_scale]);
+                    to.floats(residual_scale);
                 }
                 Work::Winograd { bias, .. } => to.floats(bias),
                 Work::MaxPool => {}
@@ -35,12 +35,13 @@ impl Builder {
     pub fn again<N: MapNumber>(&self, normalise: Normalise, kept: Kept) -> Option<Net<N>> {
         let Kept { panels, table, numbers } = kept;
         let (mut arena, mut from) = (Arena::kept(panels), Reader(&numbers));
-        let ranges = from.floats(if N::QUANTISED { self.map_count() } else { 0 })?;
+        let channels = self.maps.last()?.2;
+        let mean_scale = from.floats(if N::QUANTISED { channels } else { 0 })?;
         let convs = self.convs().map(|node| self.read(node, &mut arena, &mut from));
         let convs = convs.collect::<Option<Vec<_>>>()?;
         from.end()?;
         let whole = arena.is_full() && table.is_empty();
-        whole.then(|| self.assemble(normalise, self.lay_out::<N>(), &ranges, arena, convs))
+        whole.then(|| self.assemble(normalise, self.lay_out::<N>(), mean_scale, arena, convs))
     }
 
     fn read<N: MapNumber>(
@@ -49,14 +50,14 @@ impl Builder {
         arena: &mut Arena,
         from: &mut Reader<'_>,
     ) -> Option<ConvWeights<N>> {
-        let Node::Conv { layer, from: map, .. } = *node else { return None };
+        let Node::Conv { layer, from: map, add, .. } = *node else { return None };
         let bias = from.floats(layer.to)?;
         Some(match self.winograd::<N>(node) {
             Some(form) => ConvWeights {
                 panels: ConvPanels::Winograd(Winograd::place(arena, form, (layer.from, layer.to))?),
                 bias,
                 scale: Vec::new(),
-                residual_scale: 1.0,
+                residual_scale: Vec::new(),
             },
             None => ConvWeights {
                 panels: ConvPanels::Direct(arena.place(
@@ -66,7 +67,7 @@ impl Builder {
                 )?),
                 bias,
                 scale: from.floats(if N::QUANTISED { layer.to } else { 0 })?,
-                residual_scale: from.floats(1)?[0],
+                residual_scale: from.floats(if N::QUANTISED && add.is_some() { layer.to } else { 0 })?,
             },
         })
     }
@@ -86,8 +87,7 @@ mod tests {
         let mut sum = 0;
         for (h, w, told) in networks() {
             let builder = builder(h, w, &told);
-            let ranges: Vec<f32> = (0..builder.map_count()).map(|i| 1.0 + i as f32).collect();
-            let made = build::<N>(h, w, &told, &ranges);
+            let made = build::<N>(h, w, &told);
             let kept = lend(&made.pieces());
             let again = builder.again::<N>(NORMALISE, kept.clone()).unwrap();
             let photo: Vec<u8> = (0..h * w * 3).map(|i| (i * 7919 % 251) as u8).collect();
@@ -109,6 +109,6 @@ mod tests {
     #[test]
     fn a_network_comes_back_to_the_bit_and_is_laid_out_as_its_number_says() {
         let sums = [comes_back::<F32>(), comes_back::<B16>(), comes_back::<U8S8>()];
-        assert_eq!((PACKING, sums), (3, [12033974274238352734, 7921752217891887852, 3209724746362622432]));
+        assert_eq!((PACKING, sums), (4, [15692647170686061369, 11449852447323028831, 18083318245916671192]));
     }
 }

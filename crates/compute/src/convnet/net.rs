@@ -25,9 +25,8 @@ pub struct Net<N: MapNumber> {
     pub(super) rooms: (usize, usize),
     /// Around the photo: the byte that stands for 0.
     pub(super) border: [f32; COLOURS],
-    pub(super) mean_scale: f32,
-    /// The largest number of every map, int8 only.
-    pub(super) ranges: Vec<f32>,
+    /// Of every channel of the last map, int8 only.
+    pub(super) mean_scale: Vec<f32>,
     pub(super) spare: Mutex<Vec<Workspace<N>>>,
     pub(super) alone: Pool,
 }
@@ -75,30 +74,6 @@ impl<N: MapNumber> Net<N> {
         out
     }
 
-    /// Raises `most` (one per map, beginning with the input) to the largest absolute number of every map for this
-    /// photo: what int8 is calibrated with.
-    ///
-    /// # Panics
-    /// If the photo has another size or `most` another length than [`Net::map_count`].
-    pub fn ranges(&self, isa: Isa, pool: &Pool, photo: &[u8], most: &mut [f32]) {
-        assert_eq!((photo.len(), most.len()), (self.pixels(), self.maps.len()), "a photo, a number per map");
-        let mut space = self.workspace();
-        N::run_one(self, By { isa, pool }, &mut space, photo, &mut |step, values| {
-            let map = self.steps[step].to;
-            let (geometry, mut largest) = (&self.maps[map], most[map]);
-            for y in 0..geometry.height {
-                let row = &values[geometry.at(y, 0, 0)..][..geometry.width * geometry.pixel];
-                for &v in row {
-                    // SAFETY: lanes as an array run everywhere; one element is read.
-                    let v = unsafe { N::Input::load_part::<Portable<false>>(&v, 1) }[0];
-                    largest = largest.max(v.abs());
-                }
-            }
-            most[map] = largest;
-        });
-        self.spare.lock().expect("nothing panics here").push(space);
-    }
-
     /// What every step is and the least time it took in several passes: where a network's time goes.
     ///
     /// # Panics
@@ -109,22 +84,19 @@ impl<N: MapNumber> Net<N> {
         let mut space = self.workspace();
         for _ in 0..passes {
             let mut since = Instant::now();
-            N::run_one(self, By { isa, pool }, &mut space, photo, &mut |step, _| {
-                // The photo's own time counts to the first step.
-                all[step].1 = all[step].1.min(since.elapsed());
-                since = Instant::now();
+            N::run_one(self, By { isa, pool }, &mut space, photo, &mut |map, _| {
+                // A step for every map but the photo, whose time counts to the first.
+                if let Some(step) = map.checked_sub(1) {
+                    all[step].1 = all[step].1.min(since.elapsed());
+                    since = Instant::now();
+                }
             });
         }
         self.spare.lock().expect("nothing panics here").push(space);
         all
     }
 
-    /// Maps, the input among them.
-    pub fn map_count(&self) -> usize {
-        self.maps.len()
-    }
-
-    fn workspace(&self) -> Workspace<N> {
+    pub(super) fn workspace(&self) -> Workspace<N> {
         if let Some(space) = self.spare.lock().expect("nothing panics here").pop() {
             return space;
         }
@@ -144,15 +116,16 @@ impl<N: MapNumber> Net<N> {
     /// Runs all steps.
     pub(super) fn run_one(&self, by: By<'_>, room: &mut Workspace<N>, photo: &[u8], seen: Seen<'_, N>) {
         by.isa.run(Photo { map: &self.maps[0], values: &mut room.slots[0], photo });
-        for (i, step) in self.steps.iter().enumerate() {
+        seen(0, &room.slots[0]);
+        for step in &self.steps {
             self.step(by, room, step);
-            seen(i, &room.slots[self.slots[step.to]]);
+            seen(step.to, &room.slots[self.slots[step.to]]);
         }
         let values = &room.slots[self.slots[self.maps.len() - 1]][..];
         by.isa.run(Mean {
             map: &self.maps[self.maps.len() - 1],
             values,
-            scale: self.mean_scale,
+            scale: &self.mean_scale,
             out: &mut room.mean,
         });
     }

@@ -36,7 +36,7 @@ pub struct By<'a> {
     pub(super) pool: &'a Pool,
 }
 
-/// Told of every step when it is done: its number and its map.
+/// Told of every map when it is written, the photo first: its number and its values.
 pub(super) type Seen<'a, N> = &'a mut dyn FnMut(usize, &[<N as Number>::Input]);
 
 macro_rules! compiled_here {

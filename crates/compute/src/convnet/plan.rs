@@ -80,8 +80,4 @@ impl Builder {
     pub(super) fn convs(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| matches!(node, Node::Conv { .. }))
     }
-
-    pub(super) fn map_count(&self) -> usize {
-        self.maps.len()
-    }
 }

@@ -15,7 +15,8 @@ pub(super) struct ConvWeights<N: Number> {
     pub bias: Vec<f32>,
     /// Per column, int8 only.
     pub scale: Vec<f32>,
-    pub residual_scale: f32,
+    /// Of what is added, per column, int8 only.
+    pub residual_scale: Vec<f32>,
 }
 
 pub(super) enum ConvPanels<N: Number> {
@@ -39,7 +40,8 @@ pub(super) enum Work<N: Number> {
         bias: Vec<f32>,
         /// Per column, int8 only.
         scale: Vec<f32>,
-        residual_scale: f32,
+        /// Of what is added, per column, int8 only.
+        residual_scale: Vec<f32>,
         relu: bool,
     },
     Winograd {
@@ -78,7 +80,7 @@ impl<N: MapNumber> Net<N> {
                     scale: N::scale(scale),
                     bias: Some(bias),
                     residual: add,
-                    residual_scale: *residual_scale,
+                    residual_scale: N::QUANTISED.then_some(residual_scale),
                     act: if *relu { Act::Relu } else { Act::None },
                 };
                 let a = Shared(from.0.cast::<u8>());

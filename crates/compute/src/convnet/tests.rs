@@ -84,9 +84,16 @@ pub(super) fn builder(h: usize, w: usize, told: &[Told]) -> Builder {
     builder
 }
 
-pub(super) fn build<N: MapNumber>(h: usize, w: usize, told: &[Told], ranges: &[f32]) -> Net<N> {
+pub(super) fn build<N: MapNumber>(h: usize, w: usize, told: &[Told]) -> Net<N> {
+    let pool = Pool::new(1);
+    // Portable, so that what is packed is the same everywhere.
+    let calibration = N::QUANTISED.then(|| {
+        let (net, photos) = (build::<F32>(h, w, told), [1, 2, 3, 4].map(|s| photo(h, w, s)));
+        let isa = Isa::available().next().unwrap();
+        Calibration::new(&builder(h, w, told), &net, isa, &pool, photos.iter().map(Vec::as_slice))
+    });
     let (builder, mut seed) = (builder(h, w, told), Seeded(11));
-    builder.finish::<N, ()>(NORMALISE, ranges, |layer| Ok(weights(layer, &mut seed))).unwrap()
+    builder.finish::<N, ()>(NORMALISE, calibration.as_ref(), |layer| Ok(weights(layer, &mut seed))).unwrap()
 }
 
 /// Height, width, channels and values, NHWC.
@@ -173,7 +180,7 @@ fn f32_networks_are_plain_loops_at_every_level() {
         for threads in [1, 2] {
             let pool = Pool::new(threads);
             for (i, (h, w, told)) in networks().into_iter().enumerate() {
-                let (net, photo) = (build::<F32>(h, w, &told, &[]), photo(h, w, 5));
+                let (net, photo) = (build::<F32>(h, w, &told), photo(h, w, 5));
                 let want = plain_loops(h, w, &told, &photo);
                 // Twice: the second run finds memory that the first one used.
                 net.run(isa, &pool, &[&photo]);
@@ -193,7 +200,7 @@ fn bf16_networks_are_close_at_every_level() {
     let pool = Pool::new(2);
     for isa in Isa::available() {
         for (i, (h, w, told)) in networks().into_iter().enumerate() {
-            let (net, photo) = (build::<B16>(h, w, &told, &[]), photo(h, w, 5));
+            let (net, photo) = (build::<B16>(h, w, &told), photo(h, w, 5));
             let got = net.run(isa, &pool, &[&photo]).remove(0);
             let cosine = cosine(&got, &plain_loops(h, w, &told, &photo));
             assert!(cosine >= 0.9999, "{isa} network {i}: {cosine}");
@@ -205,11 +212,8 @@ fn bf16_networks_are_close_at_every_level() {
 fn int8_networks_are_close_and_bit_equal_in_every_batch() {
     let (one, two) = (Pool::new(1), Pool::new(2));
     for (i, (h, w, told)) in networks().into_iter().enumerate() {
-        let exact = build::<F32>(h, w, &told, &[]);
-        let mut ranges = vec![0.0; exact.map_count()];
-        (1..5).for_each(|s| exact.ranges(Isa::best(), &one, &photo(h, w, s), &mut ranges));
         let photos: Vec<Vec<u8>> = (5..10).map(|s| photo(h, w, s)).collect();
-        let net = build::<U8S8>(h, w, &told, &ranges);
+        let net = build::<U8S8>(h, w, &told);
         let want = plain_loops(h, w, &told, &photos[0]);
         let all: Vec<&[u8]> = photos.iter().map(Vec::as_slice).collect();
         for isa in Isa::available() {
@@ -228,7 +232,7 @@ fn int8_networks_are_close_and_bit_equal_in_every_batch() {
 #[test]
 fn a_photo_alone_and_in_a_batch_of_any_size_is_the_same() {
     let (h, w, told) = networks().remove(4);
-    let net = build::<F32>(h, w, &told, &[]);
+    let net = build::<F32>(h, w, &told);
     let photos: Vec<Vec<u8>> = (0..33).map(|s| photo(h, w, s)).collect();
     let pool = Pool::new(2);
     let alone: Vec<Vec<f32>> = photos.iter().flat_map(|p| net.run(Isa::best(), &pool, &[p])).collect();

@@ -19,7 +19,7 @@ pub enum Act {
     GeluTanh,
 }
 
-/// What becomes of the sums: `act(scale(sum) + bias + residual · residual_scale)`.
+/// What becomes of the sums: `act(scale(sum) + bias + residual · residual_scale[column])`.
 #[derive(Debug, Clone, Copy)]
 pub struct Finish<'a, D, O> {
     pub scale: D,
@@ -27,13 +27,14 @@ pub struct Finish<'a, D, O> {
     pub bias: Option<&'a [f32]>,
     /// As many rows, at the output's stride.
     pub residual: Option<&'a [O]>,
-    pub residual_scale: f32,
+    /// One per column; 1 without.
+    pub residual_scale: Option<&'a [f32]>,
     pub act: Act,
 }
 
 impl<D: Default, O> Default for Finish<'_, D, O> {
     fn default() -> Self {
-        Self { scale: D::default(), bias: None, residual: None, residual_scale: 1.0, act: Act::None }
+        Self { scale: D::default(), bias: None, residual: None, residual_scale: None, act: Act::None }
     }
 }
 
@@ -138,6 +139,7 @@ impl<'a, D: Copy, O: Element> Finish<'a, D, O> {
         assert!(self.bias.is_none_or(|b| b.len() >= columns), "a bias per column");
         let enough = |r: &[O]| r.len() >= (rows - 1) * stride + columns;
         assert!(self.residual.is_none_or(enough), "a residual for every row");
+        assert!(self.residual_scale.is_none_or(|s| s.len() >= columns), "a residual's scale per column");
     }
 
     pub(crate) fn writer(&self, out: Shared<O>, stride: usize, columns: usize) -> Writer<'a, D, O> {
@@ -181,7 +183,7 @@ pub(crate) struct Writer<'a, D, O> {
     pub scale: D,
     pub bias: Option<&'a [f32]>,
     pub residual: Option<Shared<O>>,
-    pub residual_scale: f32,
+    pub residual_scale: Option<&'a [f32]>,
     pub act: Act,
 }
 
@@ -359,11 +361,13 @@ unsafe fn group<
         }
         if let Some(residual) = w.residual {
             for (v, x) in x.iter_mut().enumerate() {
-                let p = residual
-                    .at(tile.output + (i + v / C) * w.stride + column + j + v % C * LANES)
-                    .cast_const();
+                let column = column + j + v % C * LANES;
+                let p = residual.at(tile.output + (i + v / C) * w.stride + column).cast_const();
                 let r = if n == LANES { O::load::<S>(p) } else { O::load_part::<S>(p, n) };
-                *x = S::fma(r, S::splat(w.residual_scale), *x);
+                *x = match w.residual_scale {
+                    Some(scale) => S::fma(r, columns_of::<S>(scale, column, n), *x),
+                    None => S::add(r, *x),
+                };
             }
         }
         let x = A::apply::<S, O, N>(x);

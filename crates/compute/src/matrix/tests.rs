@@ -60,6 +60,7 @@ fn f32_products_agree_at_every_level() {
                 let (stride, out) = (stride::<F32>(k, skew), n + skew);
                 let (x, w) = (r.many(rows * stride), r.many(n * k));
                 let (bias, residual) = (r.many(n), r.many(rows * out));
+                let scales: Vec<f32> = (0..n).map(|j| 0.5 + (j % 5) as f32 / 4.0).collect();
                 let (arena, layer) = packed::<F32>(&w, n, k);
                 let want = exact(&x, stride, &w, rows, n, k);
                 for act in [Act::None, Act::Relu, Act::Gelu, Act::GeluTanh] {
@@ -67,7 +68,7 @@ fn f32_products_agree_at_every_level() {
                     let finish = Finish {
                         bias: Some(&bias),
                         residual: Some(&residual[..]),
-                        residual_scale: 0.5,
+                        residual_scale: Some(&scales),
                         act,
                         scale: Plain,
                     };
@@ -79,7 +80,7 @@ fn f32_products_agree_at_every_level() {
                             assert_eq!(got, 7.0, "nothing is written between rows");
                             continue;
                         }
-                        let x = want[i * n + j] + f64::from(bias[j]) + 0.5 * f64::from(residual[at]);
+                        let x = want[i * n + j] + f64::from(bias[j]) + f64::from(scales[j] * residual[at]);
                         let want = match act {
                             Act::None => x,
                             Act::Relu => x.max(0.0),
@@ -144,7 +145,7 @@ fn int8_products_are_bit_equal_at_every_level() {
                 scale: PerColumn(&ones),
                 bias: None,
                 residual: None,
-                residual_scale: 1.0,
+                residual_scale: None,
                 act: Act::None,
             };
             let from = Rows::new(&x, rows, stride);
@@ -155,7 +156,7 @@ fn int8_products_are_bit_equal_at_every_level() {
                 w.chunks(k).map(|row| row.iter().map(|&w| 128 * w as i32).sum::<i32>()).collect();
             let (scale, per_row) = (r.many(n), r.many(rows));
             let scale = PerRow { less: &less, scale: &scale, rows: &per_row };
-            let finish = Finish { scale, bias: None, residual: None, residual_scale: 1.0, act: Act::None };
+            let finish = Finish { scale, bias: None, residual: None, residual_scale: None, act: Act::None };
             matmul(isa, &pool, arena.weights(&layer), from, RowsMut::new(&mut y, rows, n), &finish);
             for (at, got) in y.iter().enumerate() {
                 let (i, j) = (at / n, at % n);
@@ -168,7 +169,7 @@ fn int8_products_are_bit_equal_at_every_level() {
             let mut bytes = vec![0u8; rows * n];
             let scale = PerColumn(&scale);
             let finish =
-                Finish { scale, bias: Some(&bias), residual: None, residual_scale: 0.0, act: Act::None };
+                Finish { scale, bias: Some(&bias), residual: None, residual_scale: None, act: Act::None };
             matmul(isa, &pool, arena.weights(&layer), from, RowsMut::new(&mut bytes, rows, n), &finish);
             for (at, &got) in bytes.iter().enumerate() {
                 let x = want[at] * f64::from(scale.0[0]) + f64::from(bias[at % n]);

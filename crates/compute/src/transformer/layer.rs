@@ -60,7 +60,7 @@ impl<N: Numbers> Layer<N> {
         out: RowsMut<'_, O>,
     ) {
         let scale = N::scale(&self.less, &self.scales, x.scales);
-        let finish = Finish { scale, bias: Some(&self.bias), residual, residual_scale: 1.0, act };
+        let finish = Finish { scale, bias: Some(&self.bias), residual, residual_scale: None, act };
         matmul(isa, pool, arena.weights(&self.packed), x.rows, out, &finish);
     }
 }
@@ -78,7 +78,7 @@ impl<N: Numbers> Layer<N> {
         let part = |of: usize| columns.min(of)..of;
         let (less, scales) = (&self.less[part(self.less.len())], &self.scales[part(self.scales.len())]);
         let scale = N::scale(less, scales, x.scales);
-        let finish = Finish { scale, bias: None, residual: None, residual_scale: 1.0, act: Act::None };
+        let finish = Finish { scale, bias: None, residual: None, residual_scale: None, act: Act::None };
         let out = RowsMut::new(&mut out.data[columns..], out.rows, out.stride);
         add(isa, pool, weights, x.rows, out, &finish, |row| x.scales[row] != 0.0);
     }
