@@ -207,6 +207,8 @@ texts! {
     report_vanished(n) = "{n} gone but kept" | "文件已失 {n}（保留）";
     report_captioned(n) = "{n} captions" | "说明 {n}";
     report_skipped(n) = "{n} skipped" | "略过 {n}";
+    report_skipped_kinds(n, kinds) = "{n} skipped ({kinds})" | "略过 {n}（{kinds}）";
+    kind_video = "video" | "视频";
     report_switched(encoder, n) = "{encoder} took over, {n} encoded" | "已启用 {encoder}，编码 {n}";
     report_switch_waits(n) = "waits for your word on {n} that cannot be encoded again: see the collection" | "有 {n} 项无法重新编码，请在集合页面决定";
     nothing_new = "nothing new" | "没有新内容";

@@ -80,6 +80,11 @@ impl std::ops::Deref for RootView {
 }
 
 impl RootView {
+    /// What came over the API has no place to name.
+    pub fn is_api(&self) -> bool {
+        !["folder", "table", "upload"].contains(&self.0.kind)
+    }
+
     pub fn kind(&self, l: Lang) -> &'static str {
         match self.0.kind {
             "folder" => l.root_folder(),

@@ -82,7 +82,7 @@ pub fn outcome(report: &Value, l: Lang) -> String {
         (count("removed"), l.report_removed(format::number(count("removed")))),
         (count("vanished"), l.report_vanished(format::number(count("vanished")))),
         (count("captioned"), l.report_captioned(format::number(count("captioned")))),
-        (count("skipped"), l.report_skipped(format::number(count("skipped")))),
+        (count("skipped"), skipped(report, l)),
         (rejected, l.rejected_n(format::number(rejected))),
     ];
     let some: Vec<String> = counts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
@@ -90,6 +90,23 @@ pub fn outcome(report: &Value, l: Lang) -> String {
         (true, Some(_)) => l.nothing_new().to_owned(),
         _ => some.join(" · "),
     }
+}
+
+/// "7 skipped (HEIC/AVIF 2, RAW 1)": what is known of files that are no pictures here.
+fn skipped(report: &Value, l: Lang) -> String {
+    let n = format::number(report["skipped"].as_u64().unwrap_or_default());
+    let Some(kinds) = report["skipped_kinds"].as_object().filter(|kinds| !kinds.is_empty()) else {
+        return l.report_skipped(n);
+    };
+    let kind = |(kind, n): (&String, &Value)| {
+        let name = match kind.as_str() {
+            "heic" => "HEIC/AVIF",
+            "raw" => "RAW",
+            _ => l.kind_video(),
+        };
+        format!("{name} {}", format::number(n.as_u64().unwrap_or_default()))
+    };
+    l.report_skipped_kinds(n, kinds.iter().map(kind).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -140,6 +157,9 @@ mod tests {
     fn an_outcome_leaves_out_what_is_zero() {
         let report = json!({"indexed": 0, "unchanged": 12, "skipped": 1, "rejected": [{}]});
         assert_eq!(outcome(&report, Lang::En), "12 unchanged · 1 skipped · 1 rejected");
+        let kinds = json!({"indexed": 2, "skipped": 7, "skipped_kinds": {"heic": 2, "raw": 1, "video": 1}});
+        assert_eq!(outcome(&kinds, Lang::En), "2 new · 7 skipped (HEIC/AVIF 2, RAW 1, video 1)");
+        assert_eq!(outcome(&kinds, Lang::Zh), "新增 2 · 略过 7（HEIC/AVIF 2, RAW 1, 视频 1）");
         let none = json!({"indexed": 0, "unchanged": 0, "rejected": []});
         assert_eq!(outcome(&none, Lang::En), "nothing new");
         assert_eq!(outcome(&Value::Null, Lang::En), "");
