@@ -93,8 +93,9 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub fn new(text: &'a str, delimiter: u8) -> Self {
-        let reader = reader(text, delimiter);
-        Self { text, delimiter, reader, base: 0, counted: 0, line: 1, restarts: 0 }
+        let base = separator_line(text);
+        let reader = reader(&text[base..], delimiter);
+        Self { text, delimiter, reader, base, counted: 0, line: 1, restarts: 0 }
     }
 
     fn line_at(&mut self, at: usize) -> u64 {
@@ -137,6 +138,16 @@ impl Iterator for Records<'_> {
             }
         }
     }
+}
+
+/// Bytes of a first line `sep=;`, which tells Excel the delimiter; the header tells it to us.
+fn separator_line(text: &str) -> usize {
+    let told = || {
+        let (line, rest) = text.split_once('\n')?;
+        let mark = line.trim_end().trim_matches('"').strip_prefix("sep=")?;
+        (mark.chars().count() <= 1).then_some(text.len() - rest.len())
+    };
+    told().unwrap_or(0)
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {

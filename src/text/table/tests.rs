@@ -48,6 +48,15 @@ fn headers_in_chinese_in_any_encoding() {
 fn semicolons_and_tabs_if_the_header_has_them() {
     assert_eq!(csv("question;answer\na, b;c\n").rows[0].question, "a, b");
     assert_eq!(csv("note\tquestion\tanswer\nx\ta; b\tc\n").rows[0].question, "a; b");
+    // Excel's own first line; lines are counted with it.
+    for first in ["sep=;\r\n", "\"sep=;\"\n", "sep=\t\n"] {
+        let table = csv(&format!("{first}question;answer\na, b;c\nd\n"));
+        assert_eq!(
+            (questions(&table), rejects(&table)),
+            (vec!["a, b"], vec![(4, "table.ragged")]),
+            "{first:?}"
+        );
+    }
 }
 
 #[test]
