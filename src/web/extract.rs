@@ -39,6 +39,7 @@ impl From<QueryRejection> for Problem {
     fn from(e: QueryRejection) -> Self {
         let said = e.body_text();
         let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+        let said = &said.replace("invalid digit found in string", "is no whole number");
         let problem =
             Self::new(StatusCode::BAD_REQUEST, "request.query", format!("{said}; correct the address"));
         match said.split_once(": ") {
@@ -52,7 +53,9 @@ impl From<QueryRejection> for Problem {
 
 impl From<PathRejection> for Problem {
     fn from(e: PathRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "request.path", format!("{}; correct the address", e.body_text()))
+        let said = e.body_text();
+        let said = said.strip_prefix("Invalid URL: ").unwrap_or(&said).replace(" to a `i64`", " as a number");
+        Self::new(StatusCode::BAD_REQUEST, "request.path", format!("{said}; correct the address"))
     }
 }
 
@@ -121,7 +124,11 @@ fn at_fault(e: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let missing =
         said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()).map(str::to_owned);
     // What our own types say of a value tells what to do already.
-    let said = if said.contains("; ") { said } else { format!("{said}; correct it") };
+    let said = match (&missing, said.contains("; ")) {
+        (Some(_), _) => format!("{said}; add it"),
+        (None, true) => said,
+        (None, false) => format!("{said}; correct it"),
+    };
     let problem = Problem::new(StatusCode::BAD_REQUEST, "request.field", said);
     // The path of what is not there ends above it.
     let path = match missing {
@@ -217,6 +224,7 @@ mod tests {
             said(r#"{"k":-1}"#),
             "invalid value: integer `-1`, expected a whole number that is not negative; correct it"
         );
+        assert_eq!(said("{}"), "missing field `k`; add it");
         assert_eq!(said("null"), "invalid type: null, expected an object; correct it");
         assert_eq!(
             said(r#"{"k":1,"filter":{"tags":"a"}}"#),

@@ -79,6 +79,9 @@ fn what_cannot_be_asked_is_told_with_code_and_field() {
 fn odd_vectors_and_fields_are_told() {
     let app = TestApp::start();
     app.photos().put_photo("a.jpg", 1);
+    let detail = |path: &str| app.get(path).json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail("/api/v1/jobs/abc"), "Cannot parse `abc` as a number; correct the address");
+    assert_eq!(detail("/api/v1/jobs?limit=x"), "limit: is no whole number; correct the address");
     let dim = app.get("/api/v1/collections/photos").json()["dim"].as_u64().unwrap() as usize;
     let told = |body: Value| app.post(SEARCH, &body).problem();
     let p = |status: u16, code: &str, field: &str| (status, code.to_owned(), field.to_owned());
