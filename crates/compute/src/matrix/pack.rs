@@ -35,6 +35,8 @@ pub struct Weights<'a, N> {
     bytes: &'a [u8],
     columns: usize,
     packed: &'a Packed<N>,
+    /// What is read after these, and the bytes of a panel of it.
+    next: Option<(&'a [u8], usize)>,
 }
 
 impl<N> Clone for Weights<'_, N> {
@@ -126,7 +128,12 @@ impl Arena {
     /// If `packed` is not of this arena.
     pub fn weights<'a, N: Number>(&'a self, packed: &'a Packed<N>) -> Weights<'a, N> {
         let bytes = Packed::<N>::bytes(packed.columns, packed.taps, packed.per_tap);
-        Weights { bytes: &self.bytes[packed.at..self.used][..bytes], columns: packed.columns, packed }
+        Weights {
+            bytes: &self.bytes[packed.at..self.used][..bytes],
+            columns: packed.columns,
+            packed,
+            next: None,
+        }
     }
 }
 
@@ -138,7 +145,15 @@ impl<'a, N: Number> Weights<'a, N> {
     pub(crate) fn from(self, column: usize) -> (Self, usize) {
         let panel = column / PANEL;
         let (bytes, first) = (&self.bytes[panel * self.panel_bytes()..], panel * PANEL);
-        (Self { bytes, columns: self.columns - first, packed: self.packed }, first)
+        (Self { bytes, columns: self.columns - first, ..self }, first)
+    }
+    /// These, after which others are read: where threads read a stream each, the others' beginnings are fetched at the end.
+    pub(crate) fn before<M: Number>(self, next: Weights<'a, M>) -> Self {
+        Self { next: Some((next.bytes, next.panel_bytes())), ..self }
+    }
+    /// What is read after these by the `i`th of some threads, all from its first panel on.
+    pub(crate) fn next(&self, i: usize, threads: usize) -> Option<&'a [u8]> {
+        self.next.map(|(bytes, panel)| &bytes[i * (bytes.len() / panel) / threads * panel..])
     }
     pub(crate) fn taps(&self) -> usize {
         self.packed.taps

@@ -104,14 +104,11 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
         let tasks = panels.div_ceil(run).next_multiple_of(threads);
         pool.run(tasks, |i| {
             let panels = |i: usize| i * panels / tasks;
-            // This thread is likely to have every `threads`-th task.
-            let part = Panels {
-                part,
-                panels: (panels(i), panels(i + 1)),
-                tiles: (0, count),
-                then: panels(i + threads),
-            };
-            isa.run(part);
+            // This thread is likely to have every `threads`-th task. Behind these weights, likely, the next lie.
+            let behind = weights.panel(0).as_ptr().wrapping_add(panels(i + threads) * weights.panel_bytes());
+            let next = if count <= STREAM { weights.next(i % threads, threads) } else { None };
+            let then = Some(next.map_or(behind, <[u8]>::as_ptr));
+            isa.run(Panels { part, panels: (panels(i), panels(i + 1)), tiles: (0, count), then });
         });
     } else {
         let row_bytes = (weights.taps() * weights.steps() * 4).max(1);
@@ -119,7 +116,7 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
             (GROUP_BYTES / (row_bytes * MOST_ROWS)).clamp(1, 16).min(count.div_ceil(4 * threads)).max(1);
         pool.run(count.div_ceil(group), |g| {
             let tiles = (g * group, count.min((g + 1) * group));
-            isa.run(Panels { part, panels: (0, weights.panels()), tiles, then: 0 });
+            isa.run(Panels { part, panels: (0, weights.panels()), tiles, then: None });
         });
     }
 }
@@ -144,13 +141,13 @@ impl<N: Number, L, K> Clone for Part<'_, N, L, K> {
 }
 impl<N: Number, L, K> Copy for Part<'_, N, L, K> {}
 
-/// Some tiles by some panels. Unless `then` is 0, the next panel is fetched meanwhile, and panel `then` after the last:
-/// a line each step, for as many tiles as that takes.
+/// Some tiles by some panels. If there is something to read `then`, the next panel is fetched meanwhile, and that after the
+/// last: a line each step, for as many tiles as that takes.
 pub(crate) struct Panels<'a, N: Number, L, K> {
     part: Part<'a, N, L, K>,
     panels: (usize, usize),
     tiles: (usize, usize),
-    then: usize,
+    then: Option<*const u8>,
 }
 
 impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
@@ -163,9 +160,7 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
         let mut sums = Sums::new();
         for panel in panels.0..panels.1 {
             let b = part.weights.panel(panel).as_ptr();
-            let next = if panel + 1 < panels.1 { panel + 1 } else { then };
-            let fetch = then > 0 && next > panel;
-            let next = b.wrapping_add(next.wrapping_sub(panel).wrapping_mul(panel_bytes));
+            let next = if panel + 1 < panels.1 { b.wrapping_add(panel_bytes) } else { then.unwrap_or(b) };
             // One tile alone fetches every other line; their neighbours come along.
             let line = if tiles.1 - tiles.0 == 1 { 128 } else { 64 };
             for i in tiles.0..tiles.1 {
@@ -182,7 +177,7 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         b,
                         b_step: 128,
                         ahead: next.wrapping_add(fetched),
-                        ahead_step: if fetch && fetched < panel_bytes { line } else { 0 },
+                        ahead_step: if then.is_some() && fetched < panel_bytes { line } else { 0 },
                     };
                     part.sink.fetch::<S>(&tile, panel * super::PANEL);
                     (part.kernel)(&call, tile.rows, &mut sums);

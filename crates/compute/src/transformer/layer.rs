@@ -50,7 +50,7 @@ impl<N: Numbers> Layer<N> {
         Self { packed, bias: bias.clone(), scales, less }
     }
 
-    /// `act(x wᵀ + b + residual)`
+    /// `act(x wᵀ + b + residual)`; then `next` is to be read.
     pub fn apply<O: Element>(
         &self,
         (isa, pool, arena): (Isa, &Pool, &Arena),
@@ -58,10 +58,15 @@ impl<N: Numbers> Layer<N> {
         residual: Option<&[O]>,
         act: Act,
         out: RowsMut<'_, O>,
+        next: Option<&Self>,
     ) {
         let scale = N::scale(&self.less, &self.scales, x.scales);
         let finish = Finish { scale, bias: Some(&self.bias), residual, residual_scale: None, act };
-        matmul(isa, pool, arena.weights(&self.packed), x.rows, out, &finish);
+        let mut weights = arena.weights(&self.packed);
+        if let Some(next) = next {
+            weights = weights.before(arena.weights(&next.packed));
+        }
+        matmul(isa, pool, weights, x.rows, out, &finish);
     }
 }
 

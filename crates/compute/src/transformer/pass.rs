@@ -128,9 +128,10 @@ impl<N: Numbers> Pass<'_, N> {
         });
         for layer in 0..order.len() {
             pool.run(parts, |p| {
-                self.layer(block(layer), part(p), qkv(layer));
-                if layer + 1 < order.len() {
-                    self.queries(block(layer + 1), part(p), qkv(layer + 1));
+                let next = (layer + 1 < order.len()).then(|| block(layer + 1));
+                self.layer(block(layer), part(p), qkv(layer), next);
+                if let Some(next) = next {
+                    self.queries(next, part(p), qkv(layer + 1));
                 }
             });
         }
@@ -143,7 +144,9 @@ impl<N: Numbers> Pass<'_, N> {
             self.embed(rows, at.y);
             self.ready(embedding, rows, at.y, Some(&self.stack.norm), false);
             // SAFETY: rows of this part, here and below.
-            unsafe { self.apply(widen, rows, self.stream(rows, at.y), None, Act::None, at.x.rows_mut(rows)) };
+            unsafe {
+                self.apply(widen, rows, self.stream(rows, at.y), None, Act::None, at.x.rows_mut(rows), None)
+            };
             self.ready(hidden, rows, at.x, None, true);
         } else {
             self.embed(rows, at.x);
@@ -156,7 +159,8 @@ impl<N: Numbers> Pass<'_, N> {
         let at = self.at;
         // SAFETY: rows of this part, and columns of `qkv` that one product after the other writes.
         unsafe {
-            self.apply(&block.qkv, rows, self.stream(rows, at.x), None, Act::None, qkv.rows_mut(rows));
+            let (x, next) = (self.stream(rows, at.x), Some(&block.attention_out));
+            self.apply(&block.qkv, rows, x, None, Act::None, qkv.rows_mut(rows), next);
             if N::REST {
                 let rest = Ready { rows: at.rest.rows(rows), scales: at.rest_scales.rows(rows).data };
                 let with = (self.isa, self.crew, &self.stack.arena);
@@ -165,25 +169,34 @@ impl<N: Numbers> Pass<'_, N> {
         }
     }
 
-    /// The rest of a layer.
-    fn layer(self, block: &Block<N>, rows: Span, qkv: View<N::Middle>) {
+    /// The rest of a layer, after which comes `next`.
+    fn layer(self, block: &Block<N>, rows: Span, qkv: View<N::Middle>, next: Option<&Block<N>>) {
         let (Sizes { hidden, inner, act, .. }, at) = (*self.sizes, self.at);
         self.attention(rows, qkv);
         self.middle_ready(hidden, rows, at.ctx, at.ready, N::of_context);
         // SAFETY: rows of this part; no product writes what it reads.
         unsafe {
             let (ctx, x) = (self.middle(rows, at.ctx, at.ready), at.x.rows(rows).data);
-            self.apply(&block.attention_out, rows, ctx, Some(x), Act::None, at.y.rows_mut(rows));
+            self.apply(
+                &block.attention_out,
+                rows,
+                ctx,
+                Some(x),
+                Act::None,
+                at.y.rows_mut(rows),
+                Some(&block.up),
+            );
             self.ready(hidden, rows, at.y, Some(&block.attention_norm), false);
             let y = self.stream(rows, at.y);
-            self.apply(&block.up, rows, y, None, act, at.inner.rows_mut(rows));
+            self.apply(&block.up, rows, y, None, act, at.inner.rows_mut(rows), Some(&block.down));
             self.middle_ready(inner, rows, at.inner, at.inner_ready, N::of_inner);
             let (up, y) = (self.middle(rows, at.inner, at.inner_ready), at.y.rows(rows).data);
-            self.apply(&block.down, rows, up, Some(y), Act::None, at.x.rows_mut(rows));
+            self.apply(&block.down, rows, up, Some(y), Act::None, at.x.rows_mut(rows), next.map(|b| &b.qkv));
         }
         self.ready(hidden, rows, at.x, Some(&block.norm), true);
     }
 
+    #[allow(clippy::too_many_arguments)] // what a product is made of
     fn apply<O: Element>(
         self,
         layer: &Layer<N>,
@@ -192,11 +205,12 @@ impl<N: Numbers> Pass<'_, N> {
         residual: Option<&[O]>,
         act: Act,
         out: RowsMut<'_, O>,
+        next: Option<&Layer<N>>,
     ) {
         // SAFETY: scales of this part's rows.
         let scales = unsafe { self.at.scales.rows((from, until)).data };
         let x = Ready { rows: input, scales };
-        layer.apply((self.isa, self.crew, &self.stack.arena), x, residual, act, out);
+        layer.apply((self.isa, self.crew, &self.stack.arena), x, residual, act, out, next);
     }
 
     /// Words and places added.
