@@ -70,6 +70,14 @@ pub fn moment(lang: Lang, unix_ms: i64) -> String {
     at.strftime(form).to_string()
 }
 
+/// The beginning of a long text, and whether it is all of it: a list shows many, and one may be megabytes.
+pub fn clip(text: &str, most: usize) -> (String, bool) {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => (format!("{}…", text[..at].trim_end()), false),
+        None => (text.to_owned(), true),
+    }
+}
+
 /// A score as its figure, two digits behind the point.
 pub fn score(score: f32) -> String {
     format!("{score:.2}")
@@ -93,6 +101,8 @@ mod tests {
         assert_eq!(duration(Lang::En, 3725.0), "1 h 2 min");
         assert_eq!(duration(Lang::Zh, 75.4), "1 分 15 秒");
         assert_eq!(duration(Lang::En, 0.2), "under 1 s");
+        assert_eq!(clip("照片 and", 4), ("照片 a…".to_owned(), false));
+        assert_eq!(clip("照片", 2), ("照片".to_owned(), true));
         assert_eq!(bar(f32::NAN), 0.0);
         assert_eq!(bar(-0.3), 0.0);
     }

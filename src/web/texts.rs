@@ -56,6 +56,7 @@ texts! {
     more = "More like this" | "找相似";
     more_like(name) = "More like {name}" | "找与 {name} 相似的";
     matched = "Matched" | "匹配的问法";
+    all_of_it = "All of it" | "全文";
     others = "Other candidates" | "其他候选";
     more_results = "More results" | "更多结果";
     earlier = "Previous" | "上一页";

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::collections;
 use super::encoder::EncoderPanel;
-use super::results::label;
+use super::results::{ANSWER_CHARS, QUESTION_CHARS, label};
 use super::shell::Shell;
 use crate::library::{Collection, CollectionInfo, LibraryError, RootInfo};
 use crate::store::{Body, Filter};
@@ -105,6 +105,8 @@ pub struct PictureView {
 pub struct EntryView {
     pub question: String,
     pub answer: String,
+    /// Where all of it is, if the answer is only begun here.
+    pub whole: Option<String>,
 }
 
 /// `GET /c/{c}`
@@ -199,7 +201,10 @@ impl CollectionView {
                     view.pictures.push(PictureView { label: label(&key).to_owned(), key, url, thumb });
                 }
                 Body::Faq { question, answer, .. } => {
-                    view.entries.push(EntryView { question: question.clone(), answer: answer.clone() });
+                    let (answer, is_whole) = format::clip(answer, ANSWER_CHARS);
+                    let whole = (!is_whole).then(|| link::item(collection.name(), &item.key));
+                    let question = format::clip(question, QUESTION_CHARS).0;
+                    view.entries.push(EntryView { question, answer, whole });
                 }
             }
         }

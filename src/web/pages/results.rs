@@ -196,11 +196,17 @@ pub struct AnswerHit {
     pub question: String,
     pub wording: String,
     pub answer: String,
+    /// Where all of it is, if the answer is only begun here.
+    pub whole: Option<String>,
     pub language: String,
     pub tags: Vec<TagLink>,
     pub more: String,
     pub score: Score,
 }
+
+/// So much of a question and of an answer stands in a list.
+pub const QUESTION_CHARS: usize = 1_000;
+pub const ANSWER_CHARS: usize = 20_000;
 
 /// A tag that narrows the search.
 pub struct TagLink {
@@ -261,10 +267,12 @@ pub fn answer(name: &CollectionName, hit: &Hit, asked: &str) -> Option<AnswerHit
         name: tag.clone(),
         url: link::search(&[("c", name.as_str()), ("q", asked), ("tag", tag)]),
     };
+    let (answer, is_whole) = format::clip(answer, ANSWER_CHARS);
     Some(AnswerHit {
-        question: question.clone(),
-        wording: wording.clone(),
-        answer: answer.clone(),
+        question: format::clip(question, QUESTION_CHARS).0,
+        wording: format::clip(wording, QUESTION_CHARS).0,
+        answer,
+        whole: (!is_whole).then(|| link::item(name, &hit.key)),
         language: language.clone(),
         tags: hit.tags.iter().map(tag).collect(),
         more: link::search(&[("c", name.as_str()), ("item", hit.key.as_str())]),

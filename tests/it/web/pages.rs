@@ -87,6 +87,14 @@ fn a_photo_in_the_form_leads_to_a_url_that_can_be_shared() {
     // Where answers are asked for, a dropped photo knows where to go.
     app.faq();
     assert!(app.get("/?c=faq").text().contains("data-photos=\"other\""));
+    // A list shows the beginning of what is very long, and where the rest is.
+    let long = json!({"question": "Is it long?", "answer": "word ".repeat(100_000)}).to_string();
+    assert_eq!(app.send("PUT", "/api/v1/collections/faq/items/long", &[], long.as_bytes()).status, 201);
+    for list in ["/?c=faq&q=long", "/c/faq"] {
+        let page = app.get(list).text();
+        assert!(page.len() < 60_000 && page.contains("\"/c/faq/item/long\">All of it</a>"), "{list}");
+    }
+    assert!(app.get("/c/faq/item/long").text().len() > 400_000);
 }
 
 #[test]
