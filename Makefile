@@ -44,6 +44,7 @@ build: tools ## build the program (release)
 test: test-tools ## check format, lint, run every test
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked $(CARGO_FEATURES) -- -D warnings
+	cargo check --release --locked --manifest-path fuzz/Cargo.toml
 	cargo nextest run --release --workspace --locked $(CARGO_FEATURES)
 	@QUICK=1 scripts/schema-test $(SIMILE)
 	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; else echo 'cargo-deny is not installed: make deny installs it'; fi

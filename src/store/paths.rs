@@ -2,20 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-/// Folders that simile fills: of a data folder, and of a backup.
-const OURS: [(&str, &[&str]); 2] =
-    [("simile.db", &["vectors", "blobs", "models", "cache"]), (super::manifest::NAME, &["files", "tmp"])];
-
-/// Whether a folder is one of those that simile fills by itself: uploaded photos under their hashes, thumbnails,
-/// copies of them in a backup. What else lies in a data folder is its user's.
-pub fn is_ours(folder: &Path) -> bool {
-    let (Some(name), Some(parent)) = (folder.file_name(), folder.parent()) else { return false };
-    let within = |(mark, names): &(&str, &[&str])| {
-        names.iter().any(|ours| name == *ours) && parent.join(mark).is_file()
-    };
-    OURS.iter().any(within)
-}
-
 /// A path as text; [`path_of_text`] gives it back whole.
 pub fn text_of_path(path: &Path) -> String {
     let mut text = String::new();
