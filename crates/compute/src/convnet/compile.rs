@@ -56,7 +56,7 @@ impl Builder {
                         add: add.map(|a| &ranges[a]),
                     });
                     let pixels = (from == 0).then_some(&normalise);
-                    let folded = quantise::fold::<N>(&layer, &weight, bias, pixels, whole);
+                    let folded = quantise::fold(&layer, &weight, bias, pixels, whole);
                     let (row, parts) = (kernel * c, parts::<N>(from));
                     let packed = arena.pack::<N>(n, kernel * parts, row, |to, i| {
                         let (tap, at) = (i / row, i % row);

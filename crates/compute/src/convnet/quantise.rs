@@ -2,7 +2,7 @@
 //! multiply-add per output.
 
 use super::calibrate::{Inputs, Reach};
-use super::numbers::{By, MapNumber};
+use super::numbers::By;
 use super::plan::{Layer, Normalise};
 use super::rounding::{self, Spread};
 
@@ -73,7 +73,7 @@ pub(super) struct Whole<'a> {
 
 /// `weight`: `[to, from, kernel, kernel]`. `pixels`: the layer reads bytes of a photo, whose normalisation goes into weights
 /// and bias. `whole`: for int8.
-pub(super) fn fold<N: MapNumber>(
+pub(super) fn fold(
     layer: &Layer,
     weight: &[f32],
     mut bias: Vec<f32>,
