@@ -53,7 +53,9 @@ impl ResNet {
                 let weights = file.weights()?;
                 let exact: Net<F32> = plan.pack(weights, None)?;
                 let crops = samples::crops(preprocess, usize::MAX);
-                plan.pack(weights, Some(&plan.calibration(&exact, crops.iter().map(Crop::pixels))))
+                let mirrored: Vec<_> = crops.iter().map(Crop::mirrored).collect();
+                let crops = crops.iter().chain(&mirrored).map(Crop::pixels);
+                plan.pack(weights, Some(&plan.calibration(&exact, crops)))
             })?))),
         };
         let encode = |network: &Self| {

@@ -56,6 +56,14 @@ impl Crop {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
+    /// Left and right exchanged.
+    pub fn mirrored(&self) -> Self {
+        let row = |row: &[u8]| row.rchunks_exact(3).flatten().copied().collect::<Vec<_>>();
+        Self {
+            side: self.side,
+            pixels: self.pixels.chunks_exact(self.side as usize * 3).flat_map(row).collect(),
+        }
+    }
     pub fn side(&self) -> u32 {
         self.side
     }

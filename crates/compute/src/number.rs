@@ -24,6 +24,31 @@ impl Bf16 {
     }
 }
 
+/// A byte with a quarter's precision: above the whole number, below (0 to 3) the quarters. Products read it as two bytes,
+/// the lower with a quarter of the weight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Fine(pub u16);
+
+impl Fine {
+    /// Rounded to the nearest quarter, ties to even, and kept within 0 to 255.75.
+    #[inline]
+    pub fn new(x: f32) -> Self {
+        let quarters = (x * 4.0).round_ties_even().clamp(0.0, 1023.0) as u16;
+        Self(quarters >> 2 << 8 | quarters & 3)
+    }
+
+    #[inline]
+    pub fn get(self) -> f32 {
+        f32::from(self.0 >> 8) + f32::from(self.0 & 3) / 4.0
+    }
+
+    /// What the quarters are multiplied with where whole numbers are multiplied with `weight`.
+    pub fn quarter(weight: f32) -> f32 {
+        (weight / 4.0).round_ties_even()
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -101,6 +126,7 @@ macro_rules! element {
 element!(f32, i32, false, load, store, store_pair);
 element!(Bf16, i16, true, load_bf16, store_bf16, store_bf16_pair);
 element!(u8, u8, true, load_u8, store_u8, store_u8_pair);
+element!(Fine, u16, true, load_fine, store_fine, store_fine_pair);
 
 /// How a product is computed. A *step* is 4 bytes of inputs: one f32, two bf16 or four u8.
 pub trait Number: sealed::Sealed + Copy + Send + Sync + 'static {

@@ -100,6 +100,19 @@ pub(crate) trait Simd: Copy + 'static {
             Self::store_bf16(p.add(LANES), y);
         }
     }
+    /// [`Fine`](crate::number::Fine)
+    unsafe fn load_fine(p: *const u16) -> Self::F;
+    /// As `Fine::new` rounds.
+    unsafe fn store_fine(p: *mut u16, x: Self::F);
+    /// One behind the other.
+    #[inline(always)]
+    unsafe fn store_fine_pair(p: *mut u16, [x, y]: [Self::F; 2]) {
+        // SAFETY: the caller's, for twice as many.
+        unsafe {
+            Self::store_fine(p, x);
+            Self::store_fine(p.add(LANES), y);
+        }
+    }
     unsafe fn load_u8(p: *const u8) -> Self::F;
     /// Rounded to nearest, ties to even, and kept within 0 to 255.
     unsafe fn store_u8(p: *mut u8, x: Self::F);

@@ -4,15 +4,16 @@ use std::sync::Mutex;
 
 use super::calibrate::Calibration;
 use super::conv::Geometry;
-use super::map::Map;
+use super::map::{Map, Store};
 use super::net::Net;
 use super::numbers::MapNumber;
 use super::plan::{Builder, Layer, Node, Normalise};
 use super::quantise::{self, Range, Whole};
-use super::step::{ConvPanels, ConvWeights, Step, Work};
+use super::step::{Conv, ConvPanels, ConvWeights, Step, Work};
 use super::winograd::{Form, Winograd};
 use crate::Pool;
 use crate::matrix::{Arena, Packed};
+use crate::number::Fine;
 
 impl Builder {
     /// Lays out the maps and packs the weights, which `load` gives for every layer in the order they were told:
@@ -51,16 +52,21 @@ impl Builder {
                     let whole = known.as_ref().map(|(calibration, ranges)| Whole {
                         by: calibration.by,
                         inputs: &calibration.inputs[i],
+                        first: from == 0,
                         from: &ranges[from],
                         to: &ranges[to],
                         add: add.map(|a| &ranges[a]),
                     });
                     let pixels = (from == 0).then_some(&normalise);
                     let folded = quantise::fold(&layer, &weight, bias, pixels, whole);
-                    let (row, parts) = (kernel * c, parts::<N>(from));
-                    let packed = arena.pack::<N>(n, kernel * parts, row, |to, i| {
-                        let (tap, at) = (i / row, i % row);
+                    let (each, parts) = (self.bytes_each::<N>(from), parts::<N>(from));
+                    let row = kernel * c;
+                    let packed = arena.pack::<N>(n, kernel * parts, row * each, |to, i| {
+                        let (tap, at) = (i / (row * each), i % (row * each) / each);
                         let weight = folded.weight[(to * kernel + tap / parts) * row + at];
+                        if i % each + 1 < each {
+                            return Fine::quarter(weight);
+                        }
                         if tap % parts == 0 { weight } else { N::rest(weight).unwrap_or(0.0) }
                     });
                     ConvWeights {
@@ -100,13 +106,15 @@ impl Builder {
                         }
                         ConvPanels::Direct(packed) => {
                             let size = size_of::<N::Input>();
-                            let mut geometry = Geometry::new(&maps[from], &maps[to], kernel, stride, size);
+                            let mut geometry =
+                                Geometry::new(&maps[from].read(), &maps[to], kernel, stride, size);
                             geometry.repeat(parts::<N>(from));
                             let reads = geometry.reads(arena.weights(&packed).steps(), size);
                             // A buffer has a readable tail for the last, partial step.
-                            assert!(reads <= maps[from].len() * size + 64, "a layer reads its map only");
-                            let relu = relu && !N::QUANTISED;
-                            Work::Conv { packed, geometry, bias, scale, residual_scale, relu }
+                            assert!(reads <= maps[from].room() * size + 64, "a layer reads its map only");
+                            // Bytes are above 0 as it is.
+                            let relu = relu && (!N::QUANTISED || maps[to].store == Store::Wide);
+                            Work::Conv(Conv { packed, geometry, bias, scale, residual_scale, relu })
                         }
                     };
                     Step { from, to, add, work }
@@ -134,7 +142,7 @@ impl Builder {
         N::QUANTISED.then(|| {
             let calibration = calibration.expect("int8 wants a calibration");
             assert_eq!(calibration.reaches.len(), self.maps.len(), "a calibration of this plan");
-            (calibration, self.ranges(calibration))
+            (calibration, self.ranges::<N>(calibration))
         })
     }
 
@@ -146,23 +154,32 @@ impl Builder {
         }
     }
 
+    /// Inputs of a product for every number of a map: of a fine one quarters, then the whole.
+    pub(super) fn bytes_each<N: MapNumber>(&self, map: usize) -> usize {
+        if self.stores::<N>()[map] == Store::Fine { 2 } else { 1 }
+    }
+
     fn weight_bytes<N: MapNumber>(&self, node: &Node) -> usize {
         match *node {
             Node::MaxPool { .. } => 0,
             Node::Conv { layer, from, .. } => match self.winograd::<N>(node) {
                 Some(form) => form.bytes(layer.from, layer.to),
                 None => {
-                    Packed::<N>::bytes(layer.to, layer.kernel * parts::<N>(from), layer.kernel * layer.from)
+                    let row = layer.kernel * layer.from * self.bytes_each::<N>(from);
+                    Packed::<N>::bytes(layer.to, layer.kernel * parts::<N>(from), row)
                 }
             },
         }
     }
 
     /// Scales and zero points from what was seen.
-    fn ranges(&self, calibration: &Calibration<'_>) -> Vec<Range> {
+    fn ranges<N: MapNumber>(&self, calibration: &Calibration<'_>) -> Vec<Range> {
+        let stores = self.stores::<N>();
         let mut ranges = vec![Range::plain(self.maps[0].2)];
         for node in &self.nodes {
             ranges.push(match *node {
+                Node::Conv { to, layer, .. } if stores[to] == Store::Wide => Range::plain(layer.to),
+                Node::Conv { to, .. } if stores[to] == Store::Fine => Range::fine(&calibration.reaches[to]),
                 Node::Conv { to, relu: false, .. } => Range::signed(&calibration.reaches[to]),
                 Node::Conv { to, .. } => Range::unsigned(&calibration.reaches[to]),
                 Node::MaxPool { from, .. } => ranges[from].clone(),

@@ -4,7 +4,7 @@ use super::compile::parts;
 use super::net::Net;
 use super::numbers::MapNumber;
 use super::plan::{Builder, Node, Normalise};
-use super::step::{ConvPanels, ConvWeights, Work};
+use super::step::{Conv, ConvPanels, ConvWeights, Work};
 use super::winograd::Winograd;
 use crate::kept::{Kept, Pieces, Reader, Writer};
 use crate::matrix::Arena;
@@ -16,7 +16,7 @@ impl<N: MapNumber> Net<N> {
         to.floats(&self.mean_scale);
         for step in &self.steps {
             match &step.work {
-                Work::Conv { bias, scale, residual_scale, .. } => {
+                Work::Conv(Conv { bias, scale, residual_scale, .. }) => {
                     to.floats(bias);
                     to.floats(scale);
                     to.floats(residual_scale);
@@ -63,7 +63,7 @@ impl Builder {
                 panels: ConvPanels::Direct(arena.place(
                     layer.to,
                     layer.kernel * parts::<N>(map),
-                    layer.kernel * layer.from,
+                    layer.kernel * layer.from * self.bytes_each::<N>(map),
                 )?),
                 bias,
                 scale: from.floats(if N::QUANTISED { layer.to } else { 0 })?,
@@ -109,6 +109,6 @@ mod tests {
     #[test]
     fn a_network_comes_back_to_the_bit_and_is_laid_out_as_its_number_says() {
         let sums = [comes_back::<F32>(), comes_back::<B16>(), comes_back::<U8S8>()];
-        assert_eq!((PACKING, sums), (4, [15692647170686061369, 11449852447323028831, 18083318245916671192]));
+        assert_eq!((PACKING, sums), (5, [15692647170686061369, 11449852447323028831, 11322349322047143413]));
     }
 }

@@ -1,10 +1,45 @@
 //! Where maps lie: borders and tails, and which maps share memory.
 
-use super::map::Map;
+use super::map::{Map, Store};
 use super::numbers::MapNumber;
 use super::plan::{Builder, Node};
 
 impl Builder {
+    /// What maps are stored as. In int8, maps that no product reads are wide, and mean what they hold. What becomes of the
+    /// photo first is fine: all else depends on it, and its products are few.
+    pub(super) fn stores<N: MapNumber>(&self) -> Vec<Store> {
+        let mut stores = vec![Store::Plain; self.maps.len()];
+        if !N::QUANTISED {
+            return stores;
+        }
+        for node in &self.nodes {
+            match *node {
+                Node::Conv { to, .. } if !self.is_read(to) => stores[to] = Store::Wide,
+                Node::Conv { from: 0, to, relu: true, .. } if self.can_be_fine(to) => {
+                    stores[to] = Store::Fine
+                }
+                Node::Conv { .. } => {}
+                Node::MaxPool { from, to } => stores[to] = stores[from],
+            }
+        }
+        stores
+    }
+
+    /// Whether a product or a pool reads the map.
+    fn is_read(&self, map: usize) -> bool {
+        let read = |node: &Node| matches!(*node, Node::Conv { from, .. } | Node::MaxPool { from, .. } if from == map);
+        self.nodes.iter().any(read)
+    }
+
+    /// Whether all that reads the map looks at single pixels, or pools it for such.
+    fn can_be_fine(&self, map: usize) -> bool {
+        self.is_read(map)
+            && self.nodes.iter().all(|node| match *node {
+                Node::Conv { layer, from, add, .. } => add != Some(map) && (from != map || layer.kernel == 1),
+                Node::MaxPool { from, to } => from != map || self.can_be_fine(to),
+            })
+    }
+
     /// A border wherever a kernel looks past the edge; maps that are added have the geometry of the sum.
     pub(super) fn lay_out<N: MapNumber>(&self) -> Vec<Map> {
         let mut borders = vec![0; self.maps.len()];
@@ -34,8 +69,10 @@ impl Builder {
                 break;
             }
         }
-        let map = |(i, &(h, w, c)): (usize, &(usize, usize, usize))| {
-            Map::new::<N::Input>(h, w, c, borders[i], tails[i])
+        let stores = self.stores::<N>();
+        let map = |(i, &(h, w, c)): (usize, &(usize, usize, usize))| Map {
+            store: stores[i],
+            ..Map::new::<N::Input>(h, w, c, borders[i], tails[i])
         };
         self.maps.iter().enumerate().map(map).collect()
     }

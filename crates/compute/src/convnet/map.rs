@@ -2,7 +2,18 @@
 
 use crate::matrix::skew;
 
-/// A map's geometry, in elements.
+/// What a map's numbers are stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// As products read them.
+    Plain,
+    /// Two bytes where a plain map of int8 has one; no product reads it.
+    Wide,
+    /// Two bytes where a plain map has one, which products read as both.
+    Fine,
+}
+
+/// A map's geometry, in elements of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Map {
     pub height: usize,
@@ -14,13 +25,14 @@ pub(crate) struct Map {
     pub tail: usize,
     /// From one pixel to the next.
     pub pixel: usize,
+    pub store: Store,
 }
 
 impl Map {
     pub fn new<T>(height: usize, width: usize, channels: usize, border: usize, tail: usize) -> Self {
         // A kernel row wants its pixels side by side; only where there is no border is no kernel wider than 1.
         let gap = if border == 0 { skew::<T>(channels) } else { 0 };
-        Self { height, width, channels, border, tail, pixel: channels + gap }
+        Self { height, width, channels, border, tail, pixel: channels + gap, store: Store::Plain }
     }
 
     /// From one row to the next.
@@ -33,6 +45,21 @@ impl Map {
     #[inline(always)]
     pub fn len(&self) -> usize {
         (self.height + 2 * self.border + self.tail) * self.row()
+    }
+
+    /// Elements of a buffer for the map, counted in those of plain maps.
+    pub fn room(&self) -> usize {
+        if self.store == Store::Plain { self.len() } else { 2 * self.len() }
+    }
+
+    /// The map as products read it: of a fine one, bytes.
+    pub fn read(&self) -> Self {
+        match self.store {
+            Store::Fine => {
+                Self { channels: 2 * self.channels, pixel: 2 * self.pixel, store: Store::Plain, ..*self }
+            }
+            _ => *self,
+        }
     }
 
     /// The element where the pixel (y - back, x - back) begins.

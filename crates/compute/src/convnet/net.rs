@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::map::Map;
+use super::map::{Map, Store};
 use super::mean::Mean;
 use super::numbers::{By, MapNumber, Seen};
 use super::photo::Photo;
@@ -102,7 +102,7 @@ impl<N: MapNumber> Net<N> {
         }
         let count = self.slots.iter().max().map_or(0, |m| m + 1);
         let of = |slot| self.slots.iter().position(|&s| s == slot).expect("every slot has a map");
-        let mut slots: Vec<_> = (0..count).map(|slot| Buffer::new(self.maps[of(slot)].len())).collect();
+        let mut slots: Vec<_> = (0..count).map(|slot| Buffer::new(self.maps[of(slot)].room())).collect();
         let mut border = [N::Input::default(); COLOURS];
         for (to, &value) in border.iter_mut().zip(&self.border) {
             // SAFETY: lanes as an array run everywhere; one element is written.
@@ -121,13 +121,18 @@ impl<N: MapNumber> Net<N> {
             self.step(by, room, step);
             seen(step.to, &room.slots[self.slots[step.to]]);
         }
+        let (map, scale, out) = (&self.maps[self.maps.len() - 1], &self.mean_scale, &mut room.mean);
         let values = &room.slots[self.slots[self.maps.len() - 1]][..];
-        by.isa.run(Mean {
-            map: &self.maps[self.maps.len() - 1],
-            values,
-            scale: &self.mean_scale,
-            out: &mut room.mean,
-        });
+        match map.store {
+            Store::Wide => {
+                let room = size_of_val(values) / size_of::<N::Wide>();
+                // SAFETY: `lay_out` and `workspace` gave a wide map so many elements, aligned as a buffer is, and all bits
+                // are values.
+                let values = unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<N::Wide>(), room) };
+                by.isa.run(Mean { map, values, scale, out });
+            }
+            Store::Plain | Store::Fine => by.isa.run(Mean { map, values, scale, out }),
+        }
     }
 }
 

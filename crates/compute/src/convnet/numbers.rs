@@ -4,7 +4,7 @@ use super::net::{Net, Workspace};
 use super::plan::Layer;
 use super::winograd::{Form, Rooms};
 use crate::matrix::{PerColumn, Plain, Scale};
-use crate::number::{B16, Bf16, F32, Number, U8S8};
+use crate::number::{B16, Bf16, Element, F32, Fine, Number, U8S8};
 use crate::{Isa, Pool};
 
 /// Number types that maps can be of.
@@ -14,6 +14,12 @@ pub trait MapNumber: Number {
     type Scale<'a>: Scale<Self::Sum>;
     #[doc(hidden)]
     fn scale(columns: &[f32]) -> Self::Scale<'_>;
+    /// What maps are of that no product reads: those that are only added, and the last one.
+    #[doc(hidden)]
+    type Wide: Element;
+    /// What the first maps are of where their products are of more than these numbers.
+    #[doc(hidden)]
+    type Fine: Element;
     /// Whether values have a range that must be known.
     #[doc(hidden)]
     const QUANTISED: bool;
@@ -62,6 +68,8 @@ fn fits(layer: &Layer) -> bool {
 
 #[allow(private_interfaces)]
 impl MapNumber for F32 {
+    type Wide = f32;
+    type Fine = f32;
     type Scale<'a> = Plain;
     fn scale(_: &[f32]) -> Plain {
         Plain
@@ -80,6 +88,8 @@ impl MapNumber for F32 {
 
 #[allow(private_interfaces)]
 impl MapNumber for B16 {
+    type Wide = Bf16;
+    type Fine = Bf16;
     type Scale<'a> = Plain;
     fn scale(_: &[f32]) -> Plain {
         Plain
@@ -104,6 +114,8 @@ impl MapNumber for B16 {
 
 #[allow(private_interfaces)]
 impl MapNumber for U8S8 {
+    type Wide = Bf16;
+    type Fine = Fine;
     type Scale<'a> = PerColumn<'a>;
     fn scale(columns: &[f32]) -> PerColumn<'_> {
         PerColumn(columns)

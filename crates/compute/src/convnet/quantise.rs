@@ -8,13 +8,15 @@ use super::rounding::{self, Spread};
 
 /// Photos have numbers that samples had not: the fewer were seen, the more room is left above the largest of a channel, by
 /// its own size times the root of this over how many were.
-const ROOM: f32 = 5300.0;
+const ROOM: f32 = 10_600.0;
 /// The least room left: a channel reaches so far times what was seen.
 const LEAST_ROOM: f32 = 1.3;
 /// No channel reaches further than this times the largest number of its map.
-const MOST: f32 = 1.5;
+const MOST: f32 = 2.0;
+/// A fine map's channels reach so many times further.
+const FINE_ROOM: f32 = 1.5;
 /// Every channel reaches so far of that, however small it was in the samples.
-const FLOOR: f32 = 0.3;
+const FLOOR: f32 = 0.5;
 
 /// What a stored number of a map means, channel by channel: `(stored - zero) · scale`.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,13 @@ impl Range {
     pub fn unsigned(reach: &Reach) -> Self {
         let scale = scales(&reach.most, reach.seen);
         Self { zero: vec![0.0; scale.len()], scale }
+    }
+
+    /// As quarters make steps small, with more room.
+    pub fn fine(reach: &Reach) -> Self {
+        let mut range = Self::unsigned(reach);
+        range.scale.iter_mut().for_each(|scale| *scale *= FINE_ROOM);
+        range
     }
 
     pub fn signed(reach: &Reach) -> Self {
@@ -66,6 +75,8 @@ pub(super) struct Folded {
 pub(super) struct Whole<'a> {
     pub by: By<'a>,
     pub inputs: &'a Inputs,
+    /// The layer reads a photo.
+    pub first: bool,
     pub from: &'a Range,
     pub to: &'a Range,
     pub add: Option<&'a Range>,
@@ -101,7 +112,7 @@ pub(super) fn fold(
 
 impl Whole<'_> {
     fn fold(self, mut rows: Vec<f32>, mut bias: Vec<f32>) -> Folded {
-        let Self { by, inputs, from, to, add } = self;
+        let Self { by, inputs, first, from, to, add } = self;
         let count = rows.len() / bias.len();
         let mut steps = Vec::with_capacity(bias.len());
         for row in rows.chunks_exact_mut(count) {
@@ -111,7 +122,7 @@ impl Whole<'_> {
             steps.push(step);
         }
         let exact = rows.clone();
-        let spread = Spread::new(inputs, count, &from.scale);
+        let spread = Spread::new(inputs, count, &from.scale, first);
         rounding::round(by, &mut rows, &spread);
 
         let mut scale = Vec::with_capacity(bias.len());
@@ -144,7 +155,7 @@ mod tests {
     fn a_channel_fills_its_bytes_with_room_above_and_none_is_left_without() {
         let range = Range::unsigned(&reach(&[0.0; 3], &[10.0, 5.0, 0.0]));
         let tops: Vec<f32> = range.scale.iter().map(|s| (s * 255.0 * 10.0).round() / 10.0).collect();
-        assert_eq!((tops, range.zero), (vec![13.0, 6.5, 3.0], vec![0.0; 3]));
+        assert_eq!((tops, range.zero), (vec![13.0, 6.5, 5.0], vec![0.0; 3]));
         let range = Range::signed(&reach(&[-1.0, -10.0], &[3.0, 0.0]));
         for (c, (least, most)) in [(-1.0, 3.0), (-10.0, 0.0)].into_iter().enumerate() {
             let stored = |v: f32| v / range.scale[c] + range.zero[c];
@@ -154,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_fewer_numbers_were_seen_the_more_room_is_left() {
-        let scale = |seen| scales(&[10.0, 2.5], seen)[1];
-        assert!(scale(588) > 1.9 * scale(9408) && scale(9408) > scale(1 << 20));
+        let scale = |seen| scales(&[10.0, 5.0], seen)[1];
+        assert!(scale(1176) > 1.3 * scale(18_816) && scale(18_816) > scale(1 << 20));
     }
 }

@@ -1,13 +1,14 @@
 //! One step of a network: its weights, and how it is run.
 
 use super::conv::Geometry;
+use super::map::{Map, Store};
 use super::max_pool;
 use super::net::{Net, Workspace};
 use super::numbers::{By, MapNumber};
 use super::winograd::{self, Winograd};
 use crate::buffer::Shared;
 use crate::matrix::{Act, Packed, Writer, split};
-use crate::number::Number;
+use crate::number::{Element, Number};
 
 /// A convolution's weights, packed, and the numbers beside them.
 pub(super) struct ConvWeights<N: Number> {
@@ -34,22 +35,22 @@ pub(super) struct Step<N: Number> {
 
 #[derive(Debug)]
 pub(super) enum Work<N: Number> {
-    Conv {
-        packed: Packed<N>,
-        geometry: Geometry,
-        bias: Vec<f32>,
-        /// Per column, int8 only.
-        scale: Vec<f32>,
-        /// Of what is added, per column, int8 only.
-        residual_scale: Vec<f32>,
-        relu: bool,
-    },
-    Winograd {
-        layer: Winograd,
-        bias: Vec<f32>,
-        relu: bool,
-    },
+    Conv(Conv<N>),
+    Winograd { layer: Winograd, bias: Vec<f32>, relu: bool },
     MaxPool,
+}
+
+/// A convolution without transforms.
+#[derive(Debug)]
+pub(super) struct Conv<N: Number> {
+    pub packed: Packed<N>,
+    pub geometry: Geometry,
+    pub bias: Vec<f32>,
+    /// Per column, int8 only.
+    pub scale: Vec<f32>,
+    /// Of what is added, per column, int8 only.
+    pub residual_scale: Vec<f32>,
+    pub relu: bool,
 }
 
 impl<N: MapNumber> Net<N> {
@@ -59,7 +60,7 @@ impl<N: MapNumber> Net<N> {
             .map(|m| &self.maps[m])
             .map(|m| format!("{} x {} x {}", m.height, m.width, m.channels));
         let how = match &step.work {
-            Work::Conv { geometry, .. } => format!("direct {}", geometry.taps.len()),
+            Work::Conv(Conv { geometry, .. }) => format!("direct {}", geometry.taps.len()),
             Work::Winograd { layer, .. } => layer.to_string(),
             Work::MaxPool => "max".to_owned(),
         };
@@ -72,24 +73,28 @@ impl<N: MapNumber> Net<N> {
         let add = step.add.map(&mut at);
         let (from_map, to_map) = (&self.maps[step.from], &self.maps[step.to]);
         match &step.work {
-            Work::Conv { packed, geometry, bias, scale, residual_scale, relu } => {
-                let sink = Writer {
-                    out: to,
-                    stride: to_map.pixel,
-                    columns: to_map.channels,
-                    scale: N::scale(scale),
-                    bias: Some(bias),
-                    residual: add,
-                    residual_scale: N::QUANTISED.then_some(residual_scale),
-                    act: if *relu { Act::Relu } else { Act::None },
-                };
-                let a = Shared(from.0.cast::<u8>());
-                let weights = self.arena.weights(packed);
-                let (stride, taps) = (geometry.stride, &geometry.taps);
+            Work::Conv(conv) => {
+                let added = step.add.map_or(Store::Plain, |map| self.maps[map].store);
+                let by = By { isa, pool };
                 // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
-                // `assemble`; the map to add has the output's geometry (`lay_out`); no two of the three share memory
-                // (`slots`: a map's slot is free only after its last use); tiles do not overlap.
-                unsafe { split::multiply(isa, pool, weights, a, stride, taps, &geometry.tiles, &sink) }
+                // `assemble`; the map to add has the output's geometry (`lay_out`), and both are of the types that the
+                // maps say; no two of the three share memory (`slots`: a map's slot is free only after its last use);
+                // tiles do not overlap.
+                unsafe {
+                    let to = (to, to_map);
+                    match (to_map.store, added) {
+                        (Store::Plain, Store::Wide) => {
+                            self.convolve::<N::Input, N::Wide>(by, conv, from, to, add)
+                        }
+                        (Store::Plain, _) => self.convolve::<N::Input, N::Input>(by, conv, from, to, add),
+                        (Store::Wide, Store::Wide) => {
+                            self.convolve::<N::Wide, N::Wide>(by, conv, from, to, add)
+                        }
+                        (Store::Wide, _) => self.convolve::<N::Wide, N::Input>(by, conv, from, to, add),
+                        // Nothing is added where the photo is read.
+                        (Store::Fine, _) => self.convolve::<N::Fine, N::Input>(by, conv, from, to, None),
+                    }
+                }
             }
             Work::Winograd { layer, bias, relu } => {
                 let (inputs, sums) = (space.inputs.share(), space.sums.share());
@@ -100,9 +105,45 @@ impl<N: MapNumber> Net<N> {
                 unsafe { layer.run(isa, pool, &self.arena, job) }
             }
             Work::MaxPool => pool.run(to_map.height, |y| {
-                // SAFETY: `lay_out` gave the input a border; every task has a row of its own.
-                unsafe { max_pool::Row { from: (from, from_map), to: (to, to_map), y }.run(isa) }
+                // SAFETY: `lay_out` gave the input a border; every task has a row of its own; both maps are of the type that
+                // they say.
+                unsafe {
+                    match to_map.store {
+                        Store::Fine => {
+                            let [from, to] = [from, to].map(|map| Shared(map.0.cast::<N::Fine>()));
+                            max_pool::Row { from: (from, from_map), to: (to, to_map), y }.run(isa);
+                        }
+                        _ => max_pool::Row { from: (from, from_map), to: (to, to_map), y }.run(isa),
+                    }
+                }
             }),
         }
+    }
+
+    /// # Safety
+    /// Maps must be as `conv` was made for, `to` of `O`, `add` of `R` and of the geometry of `to`; no two may share memory.
+    unsafe fn convolve<O: Element, R: Element>(
+        &self,
+        By { isa, pool }: By<'_>,
+        conv: &Conv<N>,
+        from: Shared<N::Input>,
+        (to, map): (Shared<N::Input>, &Map),
+        add: Option<Shared<N::Input>>,
+    ) {
+        let Conv { packed, geometry, bias, scale, residual_scale, relu } = conv;
+        let sink = Writer {
+            out: Shared(to.0.cast::<O>()),
+            stride: map.pixel,
+            columns: map.channels,
+            scale: N::scale(scale),
+            bias: Some(bias),
+            residual: add.map(|add| Shared(add.0.cast::<R>())),
+            residual_scale: N::QUANTISED.then_some(residual_scale),
+            act: if *relu { Act::Relu } else { Act::None },
+        };
+        let (a, weights) = (Shared(from.0.cast::<u8>()), self.arena.weights(packed));
+        let (stride, taps) = (geometry.stride, &geometry.taps);
+        // SAFETY: the caller's.
+        unsafe { split::multiply(isa, pool, weights, a, stride, taps, &geometry.tiles, &sink) }
     }
 }

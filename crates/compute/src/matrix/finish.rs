@@ -142,7 +142,7 @@ impl<'a, D: Copy, O: Element> Finish<'a, D, O> {
         assert!(self.residual_scale.is_none_or(|s| s.len() >= columns), "a residual's scale per column");
     }
 
-    pub(crate) fn writer(&self, out: Shared<O>, stride: usize, columns: usize) -> Writer<'a, D, O> {
+    pub(crate) fn writer(&self, out: Shared<O>, stride: usize, columns: usize) -> Writer<'a, D, O, O> {
         let residual = self.residual.map(|r| Shared(r.as_ptr().cast_mut()));
         Writer {
             out,
@@ -174,30 +174,30 @@ pub(crate) trait Sink<T>: Sync {
 }
 
 /// [`Finish`] with the place to write to. A tile's row `i` begins at element `tile.output + i · stride`, in the
-/// residual too.
+/// residual too, which may be of another type.
 #[derive(Clone, Copy)]
-pub(crate) struct Writer<'a, D, O> {
+pub(crate) struct Writer<'a, D, O, R> {
     pub out: Shared<O>,
     pub stride: usize,
     pub columns: usize,
     pub scale: D,
     pub bias: Option<&'a [f32]>,
-    pub residual: Option<Shared<O>>,
+    pub residual: Option<Shared<R>>,
     pub residual_scale: Option<&'a [f32]>,
     pub act: Act,
 }
 
-impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
+impl<T: Copy + Sync, D: Scale<T>, O: Element, R: Element> Sink<T> for Writer<'_, D, O, R> {
     #[inline(always)]
     unsafe fn take<S: Simd>(&self, sums: &Sums<T>, tile: &Tile, column: usize) {
         let columns = PANEL.min(self.columns - column);
         // SAFETY: the caller's.
         unsafe {
             match self.act {
-                Act::None => strips::<S, T, D, O, Keep>(self, sums, tile, column, columns),
-                Act::Relu => strips::<S, T, D, O, Positive>(self, sums, tile, column, columns),
-                Act::Gelu => strips::<S, T, D, O, Erf>(self, sums, tile, column, columns),
-                Act::GeluTanh => strips::<S, T, D, O, Tanh>(self, sums, tile, column, columns),
+                Act::None => strips::<S, T, D, O, R, Keep>(self, sums, tile, column, columns),
+                Act::Relu => strips::<S, T, D, O, R, Positive>(self, sums, tile, column, columns),
+                Act::Gelu => strips::<S, T, D, O, R, Erf>(self, sums, tile, column, columns),
+                Act::GeluTanh => strips::<S, T, D, O, R, Tanh>(self, sums, tile, column, columns),
             }
         }
     }
@@ -211,7 +211,9 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element> Sink<T> for Writer<'_, D, O> {
             unsafe {
                 for j in (0..PANEL).step_by(64 / size_of::<O>()) {
                     S::fetch(self.out.0.wrapping_add(at + j).cast());
-                    if let Some(residual) = self.residual {
+                }
+                if let Some(residual) = self.residual {
+                    for j in (0..PANEL).step_by(64 / size_of::<R>()) {
                         S::fetch(residual.0.wrapping_add(at + j).cast());
                     }
                 }
@@ -267,8 +269,8 @@ impl Activation for Tanh {
 /// # Safety
 /// As [`Sink::take`]; the columns must be the output's.
 #[inline(always)]
-unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation>(
-    w: &Writer<'_, D, O>,
+unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, A: Activation>(
+    w: &Writer<'_, D, O, R>,
     sums: &Sums<T>,
     tile: &Tile,
     column: usize,
@@ -277,19 +279,20 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation
     // SAFETY: the caller's; rows are the tile's, and no column beyond `columns`.
     unsafe {
         if S::WIDE && columns == PANEL {
-            let bias = [bias_of::<S, D, O>(w, column, LANES), bias_of::<S, D, O>(w, column + LANES, LANES)];
+            let bias =
+                [bias_of::<S, D, O, R>(w, column, LANES), bias_of::<S, D, O, R>(w, column + LANES, LANES)];
             let mut i = 0;
             // As many as leave registers for what the activation needs.
             while i + 4 <= tile.rows && O::SHORT {
-                group::<S, T, D, O, A, 8, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, A, 8, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 4;
             }
             while i + 2 <= tile.rows {
-                group::<S, T, D, O, A, 4, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, A, 4, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 2;
             }
             while i < tile.rows {
-                group::<S, T, D, O, A, 2, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, A, 2, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 1;
             }
             return;
@@ -297,14 +300,14 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation
         for j in (0..columns).step_by(LANES) {
             let n = columns - j;
             if n >= LANES {
-                let bias = [bias_of::<S, D, O>(w, column + j, LANES)];
+                let bias = [bias_of::<S, D, O, R>(w, column + j, LANES)];
                 for i in 0..tile.rows {
-                    group::<S, T, D, O, A, 1, 1>(w, sums, tile, bias, i, column, j, LANES);
+                    group::<S, T, D, O, R, A, 1, 1>(w, sums, tile, bias, i, column, j, LANES);
                 }
             } else {
-                let bias = [bias_of::<S, D, O>(w, column + j, n)];
+                let bias = [bias_of::<S, D, O, R>(w, column + j, n)];
                 for i in 0..tile.rows {
-                    group::<S, T, D, O, A, 1, 1>(w, sums, tile, bias, i, column, j, n);
+                    group::<S, T, D, O, R, A, 1, 1>(w, sums, tile, bias, i, column, j, n);
                 }
             }
         }
@@ -316,7 +319,7 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, A: Activation
 /// # Safety
 /// They must be the output's.
 #[inline(always)]
-unsafe fn bias_of<S: Simd, D, O>(w: &Writer<'_, D, O>, column: usize, n: usize) -> S::F {
+unsafe fn bias_of<S: Simd, D, O, R>(w: &Writer<'_, D, O, R>, column: usize, n: usize) -> S::F {
     // SAFETY: the caller's.
     unsafe {
         match w.bias {
@@ -338,11 +341,12 @@ unsafe fn group<
     T: Copy + Sync,
     D: Scale<T>,
     O: Element,
+    R: Element,
     A: Activation,
     const N: usize,
     const C: usize,
 >(
-    w: &Writer<'_, D, O>,
+    w: &Writer<'_, D, O, R>,
     sums: &Sums<T>,
     tile: &Tile,
     bias: [S::F; C],
@@ -363,7 +367,7 @@ unsafe fn group<
             for (v, x) in x.iter_mut().enumerate() {
                 let column = column + j + v % C * LANES;
                 let p = residual.at(tile.output + (i + v / C) * w.stride + column).cast_const();
-                let r = if n == LANES { O::load::<S>(p) } else { O::load_part::<S>(p, n) };
+                let r = if n == LANES { R::load::<S>(p) } else { R::load_part::<S>(p, n) };
                 *x = match w.residual_scale {
                     Some(scale) => S::fma(r, columns_of::<S>(scale, column, n), *x),
                     None => S::add(r, *x),

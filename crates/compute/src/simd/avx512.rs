@@ -214,6 +214,28 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
+    unsafe fn load_fine(p: *const u16) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let all = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+            let quarters = _mm512_cvtepi32_ps(_mm512_and_si512(all, _mm512_set1_epi32(3)));
+            let whole = _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(all));
+            _mm512_fmadd_ps(quarters, _mm512_set1_ps(0.25), whole)
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_fine(p: *mut u16, x: __m512) {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let quarters = _mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(4.0)));
+            let quarters = _mm512_max_epi32(quarters, _mm512_setzero_si512());
+            let quarters = _mm512_min_epi32(quarters, _mm512_set1_epi32(1023));
+            let whole = _mm512_slli_epi32::<8>(_mm512_srli_epi32::<2>(quarters));
+            let all = _mm512_or_si512(whole, _mm512_and_si512(quarters, _mm512_set1_epi32(3)));
+            _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(all));
+        }
+    }
+    #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))) }

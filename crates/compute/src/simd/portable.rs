@@ -1,7 +1,7 @@
 //! Lanes as an array: the scalar twin, and (compiled for AVX2) what AVX2 runs on.
 
 use super::{LANES, Simd};
-use crate::number::Bf16;
+use crate::number::{Bf16, Fine};
 
 /// `FMA`: fused multiply-add is an instruction here and not a slow call.
 #[derive(Clone, Copy)]
@@ -183,6 +183,16 @@ impl<const FMA: bool> Simd for Portable<FMA> {
     unsafe fn store_bf16(p: *mut u16, x: F) {
         // SAFETY: the caller's.
         unsafe { write(p, x, |v| Bf16::new(v).0) }
+    }
+    #[inline(always)]
+    unsafe fn load_fine(p: *const u16) -> F {
+        // SAFETY: the caller's.
+        unsafe { read(p, |v| Fine(v).get()) }
+    }
+    #[inline(always)]
+    unsafe fn store_fine(p: *mut u16, x: F) {
+        // SAFETY: the caller's.
+        unsafe { write(p, x, |v| Fine::new(v).0) }
     }
     #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> F {
