@@ -25,6 +25,7 @@ pub fn ask<T: Send + 'static>(
     let (answer, answered) = sync_channel(1);
     // Nobody listens any more where the pull was stopped.
     thread::spawn(move || drop(answer.send(work())));
+    // Nothing comes only where `work` panicked: that is carried on, as if it had run here.
     Ok(hear(&answered, watcher)?.expect("work answers once"))
 }
 

