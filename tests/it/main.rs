@@ -32,4 +32,5 @@ mod pull;
 mod sources;
 mod steady;
 mod switch;
+mod told;
 mod web;
