@@ -13,7 +13,7 @@ use super::packed::Shelf;
 use super::precision::How;
 use super::weights::{Unopened, Weights};
 use super::{Block, EncoderError, Precision, ResNetConfig, precision, processor, samples};
-use crate::photo::{Crop, Preprocess};
+use crate::photo::{Crop, Preprocess, leaves};
 
 /// Crops in one pass on a card.
 const PASS: usize = 32;
@@ -51,11 +51,13 @@ impl ResNet {
             }
             Arithmetic::Int8 => Ok(Self::Byte(Box::new(plan.kept_or_packed(shelf, || {
                 let weights = file.weights()?;
-                let exact: Net<F32> = plan.pack(weights, None)?;
                 let crops = samples::crops(preprocess, usize::MAX);
                 let mirrored: Vec<_> = crops.iter().map(Crop::mirrored).collect();
-                let crops = crops.iter().chain(&mirrored).map(Crop::pixels);
-                plan.pack(weights, Some(&plan.calibration(&exact, crops)))
+                let leaves: Vec<_> = (0..crops.len() as u32).map(|i| leaves(preprocess.crop, i)).collect();
+                let photos = crops.iter().chain(&mirrored).map(Crop::pixels);
+                let exact = plan.pack(weights, None)?;
+                let calibration = plan.calibration(exact, photos, leaves.iter().map(Crop::pixels));
+                plan.pack(weights, Some(&calibration))
             })?))),
         };
         let encode = |network: &Self| {
@@ -176,10 +178,11 @@ impl Plan {
     /// What int8 is made with.
     fn calibration<'p>(
         &self,
-        exact: &Net<F32>,
-        crops: impl IntoIterator<Item = &'p [u8]>,
+        exact: Net<F32>,
+        photos: impl IntoIterator<Item = &'p [u8]>,
+        others: impl IntoIterator<Item = &'p [u8]>,
     ) -> Calibration<'static> {
-        Calibration::new(&self.builder, exact, Isa::current(), processor::pool(), crops)
+        Calibration::new(&self.builder, &exact, Isa::current(), processor::pool(), photos, others)
     }
 
     /// `calibration`: for int8 only.

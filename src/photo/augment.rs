@@ -31,16 +31,16 @@ impl Dice {
     }
 
     /// 0 to 1, without 1, in steps of 2^-24.
-    fn unit(&mut self) -> f32 {
+    pub(super) fn unit(&mut self) -> f32 {
         (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32
     }
 
-    fn within(&mut self, (low, high): (f32, f32)) -> f32 {
+    pub(super) fn within(&mut self, (low, high): (f32, f32)) -> f32 {
         low + self.unit() * (high - low)
     }
 
     /// Two of the normal distribution (Box and Muller).
-    fn normal(&mut self) -> [f32; 2] {
+    pub(super) fn normal(&mut self) -> [f32; 2] {
         let far = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         let (sin, cos) = (self.unit() * std::f32::consts::TAU).sin_cos();
         [far * cos, far * sin]

@@ -8,6 +8,7 @@ mod header;
 #[cfg(feature = "heic")]
 mod heic;
 mod jpeg;
+mod leaves;
 mod limits;
 mod preprocess;
 mod sniff;
@@ -18,6 +19,7 @@ pub use augment::{Dice, augment, augmented_jpeg};
 pub use augment_folder::{AugmentError, AugmentReject, AugmentReport, Original, augment_folder, originals};
 pub use decode::{Photo, decode};
 pub use error::PhotoError;
+pub use leaves::leaves;
 pub use limits::Limits;
 pub use preprocess::{Crop, Filter, Preprocess};
 pub use sniff::{Class, Format, READS_HEIC, classify};

@@ -37,7 +37,7 @@ fn conv<N: MapNumber>(isa: Isa, times: usize) {
     let exact = b.finish::<F32, _>(normalise, None, load).unwrap_or_else(|never| match never {});
     let (pool, photo) =
         (Pool::new(1), (0..exact.pixels()).map(|i| (i * 7919 % 251) as u8).collect::<Vec<_>>());
-    let calibration = Calibration::new(&b, &exact, isa, &pool, [photo.as_slice()]);
+    let calibration = Calibration::new(&b, &exact, isa, &pool, [photo.as_slice()], []);
     let net = b.finish::<N, _>(normalise, Some(&calibration), load).unwrap_or_else(|never| match never {});
     (0..times).for_each(|_| drop(black_box(net.run(isa, &pool, &[&photo]))));
 }

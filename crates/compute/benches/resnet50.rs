@@ -58,7 +58,7 @@ fn main() {
     let photos: Vec<&[u8]> = vec![&photo; batch];
 
     let single = net::<F32>(None);
-    let calibration = Calibration::new(&resnet50(), &single, isa, &pool, [photo.as_slice()]);
+    let calibration = Calibration::new(&resnet50(), &single, isa, &pool, [photo.as_slice()], []);
     let (brain, byte) = (net::<B16>(None), net::<U8S8>(Some(&calibration)));
     drop(calibration);
     let want = single.run(isa, &pool, &[&photo]).remove(0);

@@ -8,6 +8,7 @@
 mod calibrate;
 mod compile;
 mod conv;
+mod factor;
 mod kept;
 mod layout;
 mod map;
@@ -17,6 +18,7 @@ mod net;
 mod numbers;
 mod photo;
 mod plan;
+mod pooled;
 mod quantise;
 mod rounding;
 mod step;

@@ -40,6 +40,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod beside;
 mod chains;
 mod finish;
 pub(crate) mod kernel;
@@ -52,6 +53,7 @@ mod tests;
 pub use finish::{Act, Finish, PerColumn, PerRow, Plain, Scale};
 pub use pack::{Arena, Packed, Weights};
 
+pub(crate) use beside::Beside;
 pub(crate) use chains::chains;
 pub(crate) use finish::{Sink, Writer};
 pub(crate) use kernel::{PANEL, Sums};

@@ -24,28 +24,28 @@ impl Bf16 {
     }
 }
 
-/// A byte with a quarter's precision: above the whole number, below (0 to 3) the quarters. Products read it as two bytes,
-/// the lower with a quarter of the weight.
+/// A byte with an eighth's precision: above the whole number, below (0 to 7) the eighths. Products read it as two bytes, the
+/// lower with an eighth of the weight; of smaller parts the rounding of that would cost more than they give.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Fine(pub u16);
 
 impl Fine {
-    /// Rounded to the nearest quarter, ties to even, and kept within 0 to 255.75.
+    /// Rounded to the nearest eighth, ties to even, and kept within 0 to 255.875.
     #[inline]
     pub fn new(x: f32) -> Self {
-        let quarters = (x * 4.0).round_ties_even().clamp(0.0, 1023.0) as u16;
-        Self(quarters >> 2 << 8 | quarters & 3)
+        let eighths = (x * 8.0).round_ties_even().clamp(0.0, 2047.0) as u16;
+        Self(eighths >> 3 << 8 | eighths & 7)
     }
 
     #[inline]
     pub fn get(self) -> f32 {
-        f32::from(self.0 >> 8) + f32::from(self.0 & 3) / 4.0
+        f32::from(self.0 >> 8) + f32::from(self.0 & 7) / 8.0
     }
 
-    /// What the quarters are multiplied with where whole numbers are multiplied with `weight`.
-    pub fn quarter(weight: f32) -> f32 {
-        (weight / 4.0).round_ties_even()
+    /// What the eighths are multiplied with where whole numbers are multiplied with `weight`.
+    pub fn eighth(weight: f32) -> f32 {
+        (weight / 8.0).round_ties_even()
     }
 }
 

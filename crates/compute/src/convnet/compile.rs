@@ -65,7 +65,7 @@ impl Builder {
                         let (tap, at) = (i / (row * each), i % (row * each) / each);
                         let weight = folded.weight[(to * kernel + tap / parts) * row + at];
                         if i % each + 1 < each {
-                            return Fine::quarter(weight);
+                            return Fine::eighth(weight);
                         }
                         if tap % parts == 0 { weight } else { N::rest(weight).unwrap_or(0.0) }
                     });
@@ -93,7 +93,13 @@ impl Builder {
     ) -> Net<N> {
         let (mut steps, mut rooms, mut convs) = (Vec::new(), (0, 0), convs.into_iter());
         for node in &self.nodes {
-            steps.push(match *node {
+            let step = match *node {
+                Node::MaxPool { from, to } if self.is_pooled(from) => {
+                    let Some(Step { from: first, work: Work::Conv(conv), .. }) = steps.pop() else {
+                        unreachable!("a pool after its convolution")
+                    };
+                    Step { from: first, to, add: None, work: Work::Pooled { conv, between: from } }
+                }
                 Node::MaxPool { from, to } => Step { from, to, add: None, work: Work::MaxPool },
                 Node::Conv { layer: Layer { kernel, stride, .. }, from, to, add, relu } => {
                     let conv = convs.next().expect("weights for every convolution");
@@ -106,20 +112,23 @@ impl Builder {
                         }
                         ConvPanels::Direct(packed) => {
                             let size = size_of::<N::Input>();
+                            let whole = Map { height: self.maps[to].0, ..maps[to] };
                             let mut geometry =
-                                Geometry::new(&maps[from].read(), &maps[to], kernel, stride, size);
+                                Geometry::new(&maps[from].read(), &whole, kernel, stride, size);
                             geometry.repeat(parts::<N>(from));
                             let reads = geometry.reads(arena.weights(&packed).steps(), size);
                             // A buffer has a readable tail for the last, partial step.
                             assert!(reads <= maps[from].room() * size + 64, "a layer reads its map only");
                             // Bytes are above 0 as it is.
-                            let relu = relu && (!N::QUANTISED || maps[to].store == Store::Wide);
+                            let bytes = N::QUANTISED && matches!(maps[to].store, Store::Plain | Store::Fine);
+                            let relu = relu && !bytes;
                             Work::Conv(Conv { packed, geometry, bias, scale, residual_scale, relu })
                         }
                     };
                     Step { from, to, add, work }
                 }
-            });
+            };
+            steps.push(step);
         }
         Net {
             mean_scale,
@@ -154,7 +163,7 @@ impl Builder {
         }
     }
 
-    /// Inputs of a product for every number of a map: of a fine one quarters, then the whole.
+    /// Inputs of a product for every number of a map: of a fine one eighths, then the whole.
     pub(super) fn bytes_each<N: MapNumber>(&self, map: usize) -> usize {
         if self.stores::<N>()[map] == Store::Fine { 2 } else { 1 }
     }

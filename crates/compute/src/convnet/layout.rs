@@ -3,10 +3,12 @@
 use super::map::{Map, Store};
 use super::numbers::MapNumber;
 use super::plan::{Builder, Node};
+use super::pooled;
 
 impl Builder {
-    /// What maps are stored as. In int8, maps that no product reads are wide, and mean what they hold. What becomes of the
-    /// photo first is fine: all else depends on it, and its products are few.
+    /// What maps are stored as. In int8, maps that no product reads are wide, and mean what they hold; what is read and later
+    /// added is both: errors of what is added live on in all sums behind. What becomes of the photo first is fine: all else
+    /// depends on it, and its products are few.
     pub(super) fn stores<N: MapNumber>(&self) -> Vec<Store> {
         let mut stores = vec![Store::Plain; self.maps.len()];
         if !N::QUANTISED {
@@ -15,6 +17,7 @@ impl Builder {
         for node in &self.nodes {
             match *node {
                 Node::Conv { to, .. } if !self.is_read(to) => stores[to] = Store::Wide,
+                Node::Conv { to, .. } if self.is_added(to) => stores[to] = Store::Both,
                 Node::Conv { from: 0, to, relu: true, .. } if self.can_be_fine(to) => {
                     stores[to] = Store::Fine
                 }
@@ -29,6 +32,10 @@ impl Builder {
     fn is_read(&self, map: usize) -> bool {
         let read = |node: &Node| matches!(*node, Node::Conv { from, .. } | Node::MaxPool { from, .. } if from == map);
         self.nodes.iter().any(read)
+    }
+
+    fn is_added(&self, map: usize) -> bool {
+        self.nodes.iter().any(|node| matches!(*node, Node::Conv { add: Some(add), .. } if add == map))
     }
 
     /// Whether all that reads the map looks at single pixels, or pools it for such.
@@ -70,11 +77,27 @@ impl Builder {
             }
         }
         let stores = self.stores::<N>();
-        let map = |(i, &(h, w, c)): (usize, &(usize, usize, usize))| Map {
-            store: stores[i],
-            ..Map::new::<N::Input>(h, w, c, borders[i], tails[i])
+        let map = |(i, &(h, w, c)): (usize, &(usize, usize, usize))| {
+            let (height, bands) = if self.is_pooled(i) { (pooled::ROWS, pooled::BANDS) } else { (h, 1) };
+            let whole = Map::new::<N::Wide>(height, w, c, borders[i], tails[i]);
+            Map { store: stores[i], bands, ..whole }
         };
         self.maps.iter().enumerate().map(map).collect()
+    }
+
+    /// Whether the map is made of the photo and nothing but a pool, the next layer, reads it: then it is never whole.
+    pub(super) fn is_pooled(&self, map: usize) -> bool {
+        let uses = |node: &Node| match *node {
+            Node::Conv { from, add, .. } => from == map || add == Some(map),
+            Node::MaxPool { from, .. } => from == map,
+        };
+        let pair = |pair: &[Node]| match *pair {
+            [Node::Conv { from: 0, to, add: None, .. }, Node::MaxPool { from, .. }] => {
+                to == map && from == map
+            }
+            _ => false,
+        };
+        self.nodes.windows(2).any(pair) && self.nodes.iter().filter(|n| uses(n)).count() == 1
     }
 
     /// Which piece of memory each map lies in. Only maps of one geometry share one, so that borders stay zero.

@@ -2,6 +2,9 @@
 
 use crate::matrix::skew;
 
+/// What begins at a multiple of so many bytes begins with a line of the cache.
+const LINE: usize = 64;
+
 /// What a map's numbers are stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -11,6 +14,8 @@ pub(crate) enum Store {
     Wide,
     /// Two bytes where a plain map has one, which products read as both.
     Fine,
+    /// A plain map, which products read, and behind it a wide one of the same numbers, which is added.
+    Both,
 }
 
 /// A map's geometry, in elements of its own.
@@ -26,13 +31,15 @@ pub(crate) struct Map {
     /// From one pixel to the next.
     pub pixel: usize,
     pub store: Store,
+    /// How many of these lie one behind the other, each a part of a map that is never whole.
+    pub bands: usize,
 }
 
 impl Map {
     pub fn new<T>(height: usize, width: usize, channels: usize, border: usize, tail: usize) -> Self {
         // A kernel row wants its pixels side by side; only where there is no border is no kernel wider than 1.
         let gap = if border == 0 { skew::<T>(channels) } else { 0 };
-        Self { height, width, channels, border, tail, pixel: channels + gap, store: Store::Plain }
+        Self { height, width, channels, border, tail, pixel: channels + gap, store: Store::Plain, bands: 1 }
     }
 
     /// From one row to the next.
@@ -49,7 +56,17 @@ impl Map {
 
     /// Elements of a buffer for the map, counted in those of plain maps.
     pub fn room(&self) -> usize {
-        if self.store == Store::Plain { self.len() } else { 2 * self.len() }
+        self.bands
+            * match self.store {
+                Store::Plain => self.len(),
+                Store::Wide | Store::Fine => 2 * self.len(),
+                Store::Both => self.wide() + 2 * self.len(),
+            }
+    }
+
+    /// Where the wide map begins, counted in elements of plain ones.
+    pub fn wide(&self) -> usize {
+        if self.store == Store::Both { self.len().next_multiple_of(LINE) } else { 0 }
     }
 
     /// The map as products read it: of a fine one, bytes.

@@ -83,11 +83,12 @@ impl<N: MapNumber> Net<N> {
         let mut all: Vec<_> = self.steps.iter().map(|s| (self.name(s), Duration::MAX)).collect();
         let mut space = self.workspace();
         for _ in 0..passes {
-            let mut since = Instant::now();
+            let (mut since, mut steps) = (Instant::now(), all.iter_mut());
             N::run_one(self, By { isa, pool }, &mut space, photo, &mut |map, _| {
-                // A step for every map but the photo, whose time counts to the first.
-                if let Some(step) = map.checked_sub(1) {
-                    all[step].1 = all[step].1.min(since.elapsed());
+                // The photo's time counts to the first step.
+                if map > 0 {
+                    let (_, least) = steps.next().expect("a step for every map");
+                    *least = since.elapsed().min(*least);
                     since = Instant::now();
                 }
             });
@@ -131,7 +132,7 @@ impl<N: MapNumber> Net<N> {
                 let values = unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<N::Wide>(), room) };
                 by.isa.run(Mean { map, values, scale, out });
             }
-            Store::Plain | Store::Fine => by.isa.run(Mean { map, values, scale, out }),
+            Store::Plain | Store::Fine | Store::Both => by.isa.run(Mean { map, values, scale, out }),
         }
     }
 }

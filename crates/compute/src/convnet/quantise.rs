@@ -37,7 +37,7 @@ impl Range {
         Self { zero: vec![0.0; scale.len()], scale }
     }
 
-    /// As quarters make steps small, with more room.
+    /// As eighths make steps small, with more room.
     pub fn fine(reach: &Reach) -> Self {
         let mut range = Self::unsigned(reach);
         range.scale.iter_mut().for_each(|scale| *scale *= FINE_ROOM);
@@ -105,13 +105,13 @@ pub(super) fn fold(
         }
     }
     match whole {
-        Some(whole) => whole.fold(rows, bias),
+        Some(whole) => whole.fold(layer, rows, bias),
         None => Folded { weight: rows, bias, scale: Vec::new(), residual_scale: Vec::new() },
     }
 }
 
 impl Whole<'_> {
-    fn fold(self, mut rows: Vec<f32>, mut bias: Vec<f32>) -> Folded {
+    fn fold(self, layer: &Layer, mut rows: Vec<f32>, mut bias: Vec<f32>) -> Folded {
         let Self { by, inputs, first, from, to, add } = self;
         let count = rows.len() / bias.len();
         let mut steps = Vec::with_capacity(bias.len());
@@ -122,7 +122,7 @@ impl Whole<'_> {
             steps.push(step);
         }
         let exact = rows.clone();
-        let spread = Spread::new(inputs, count, &from.scale, first);
+        let spread = Spread::new(inputs, layer, &from.scale, first);
         rounding::round(by, &mut rows, &spread);
 
         let mut scale = Vec::with_capacity(bias.len());

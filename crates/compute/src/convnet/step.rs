@@ -7,7 +7,8 @@ use super::net::{Net, Workspace};
 use super::numbers::{By, MapNumber};
 use super::winograd::{self, Winograd};
 use crate::buffer::Shared;
-use crate::matrix::{Act, Packed, Writer, split};
+use crate::matrix::split::{self, Tiles};
+use crate::matrix::{Act, Beside, Packed, Writer};
 use crate::number::{Element, Number};
 
 /// A convolution's weights, packed, and the numbers beside them.
@@ -36,7 +37,16 @@ pub(super) struct Step<N: Number> {
 #[derive(Debug)]
 pub(super) enum Work<N: Number> {
     Conv(Conv<N>),
-    Winograd { layer: Winograd, bias: Vec<f32>, relu: bool },
+    /// A convolution and the pool that reads its map, which is `between`.
+    Pooled {
+        conv: Conv<N>,
+        between: usize,
+    },
+    Winograd {
+        layer: Winograd,
+        bias: Vec<f32>,
+        relu: bool,
+    },
     MaxPool,
 }
 
@@ -62,6 +72,7 @@ impl<N: MapNumber> Net<N> {
         let how = match &step.work {
             Work::Conv(Conv { geometry, .. }) => format!("direct {}", geometry.taps.len()),
             Work::Winograd { layer, .. } => layer.to_string(),
+            Work::Pooled { conv, .. } => format!("direct {}, max", conv.geometry.taps.len()),
             Work::MaxPool => "max".to_owned(),
         };
         format!("{from} -> {to} {how}{}", if step.add.is_some() { " add" } else { "" })
@@ -70,31 +81,15 @@ impl<N: MapNumber> Net<N> {
     pub(super) fn step(&self, By { isa, pool }: By<'_>, space: &mut Workspace<N>, step: &Step<N>) {
         let mut at = |map: usize| space.slots[self.slots[map]].share();
         let (from, to) = (at(step.from), at(step.to));
-        let add = step.add.map(&mut at);
         let (from_map, to_map) = (&self.maps[step.from], &self.maps[step.to]);
         match &step.work {
             Work::Conv(conv) => {
-                let added = step.add.map_or(Store::Plain, |map| self.maps[map].store);
-                let by = By { isa, pool };
+                let add = step.add.map(|map| (at(map), &self.maps[map]));
                 // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
                 // `assemble`; the map to add has the output's geometry (`lay_out`), and both are of the types that the
                 // maps say; no two of the three share memory (`slots`: a map's slot is free only after its last use);
                 // tiles do not overlap.
-                unsafe {
-                    let to = (to, to_map);
-                    match (to_map.store, added) {
-                        (Store::Plain, Store::Wide) => {
-                            self.convolve::<N::Input, N::Wide>(by, conv, from, to, add)
-                        }
-                        (Store::Plain, _) => self.convolve::<N::Input, N::Input>(by, conv, from, to, add),
-                        (Store::Wide, Store::Wide) => {
-                            self.convolve::<N::Wide, N::Wide>(by, conv, from, to, add)
-                        }
-                        (Store::Wide, _) => self.convolve::<N::Wide, N::Input>(by, conv, from, to, add),
-                        // Nothing is added where the photo is read.
-                        (Store::Fine, _) => self.convolve::<N::Fine, N::Input>(by, conv, from, to, None),
-                    }
-                }
+                unsafe { self.stored(By { isa, pool }, conv, from, (to, to_map), add) }
             }
             Work::Winograd { layer, bias, relu } => {
                 let (inputs, sums) = (space.inputs.share(), space.sums.share());
@@ -104,46 +99,110 @@ impl<N: MapNumber> Net<N> {
                 // the workspace is ours alone.
                 unsafe { layer.run(isa, pool, &self.arena, job) }
             }
+            Work::Pooled { conv, between } => {
+                let (rows, map) = (at(*between), &self.maps[*between]);
+                let by = By { isa, pool };
+                // SAFETY: `lay_out` gave the map between bands of rows with a border, all three are of the types that the maps
+                // say, and no two share memory.
+                unsafe {
+                    match map.store {
+                        Store::Fine => self.pooled::<N::Fine>(by, conv, from, (rows, map), (to, to_map)),
+                        _ => self.pooled::<N::Input>(by, conv, from, (rows, map), (to, to_map)),
+                    }
+                }
+            }
             Work::MaxPool => pool.run(to_map.height, |y| {
+                let rows = [0, 1, 2].map(|i| from_map.at(2 * y + i, 0, 1));
                 // SAFETY: `lay_out` gave the input a border; every task has a row of its own; both maps are of the type that
                 // they say.
                 unsafe {
                     match to_map.store {
                         Store::Fine => {
                             let [from, to] = [from, to].map(|map| Shared(map.0.cast::<N::Fine>()));
-                            max_pool::Row { from: (from, from_map), to: (to, to_map), y }.run(isa);
+                            max_pool::Row { from: (from, from_map), rows, to: (to, to_map), y }.run(isa);
                         }
-                        _ => max_pool::Row { from: (from, from_map), to: (to, to_map), y }.run(isa),
+                        _ => max_pool::Row { from: (from, from_map), rows, to: (to, to_map), y }.run(isa),
                     }
                 }
             }),
         }
     }
 
+    /// A convolution between maps that are stored as they say.
+    ///
     /// # Safety
-    /// Maps must be as `conv` was made for, `to` of `O`, `add` of `R` and of the geometry of `to`; no two may share memory.
-    unsafe fn convolve<O: Element, R: Element>(
+    /// Maps must be as `conv` was made for, and lie behind their pointers; `add` has the geometry of `to`; no two may share
+    /// memory.
+    unsafe fn stored(
+        &self,
+        by: By<'_>,
+        conv: &Conv<N>,
+        from: Shared<N::Input>,
+        to: (Shared<N::Input>, &Map),
+        add: Option<(Shared<N::Input>, &Map)>,
+    ) {
+        let tiles = &conv.geometry.tiles;
+        let plain = add.filter(|(_, map)| map.store == Store::Plain).map(|(add, _)| add);
+        // SAFETY: the caller's; a map has room for its wide part.
+        unsafe {
+            let wide = |(at, map): (Shared<N::Input>, &Map)| Shared(at.at(map.wide()).cast::<N::Wide>());
+            let add = add.filter(|(_, map)| map.store != Store::Plain).map(wide);
+            match (to.1.store, add) {
+                (Store::Plain, None) => {
+                    self.convolve::<N::Input, N::Input, _>(by, conv, tiles, from, to, (), plain)
+                }
+                (Store::Plain, add) => {
+                    self.convolve::<N::Input, N::Wide, _>(by, conv, tiles, from, to, (), add)
+                }
+                (Store::Both, None) => {
+                    self.convolve::<N::Input, N::Input, _>(by, conv, tiles, from, to, wide(to), plain)
+                }
+                (Store::Both, add) => {
+                    self.convolve::<N::Input, N::Wide, _>(by, conv, tiles, from, to, wide(to), add)
+                }
+                (Store::Wide, None) => {
+                    self.convolve::<N::Wide, N::Input, _>(by, conv, tiles, from, to, (), plain)
+                }
+                (Store::Wide, add) => {
+                    self.convolve::<N::Wide, N::Wide, _>(by, conv, tiles, from, to, (), add)
+                }
+                // Nothing is added where the photo is read.
+                (Store::Fine, _) => {
+                    self.convolve::<N::Fine, N::Input, _>(by, conv, tiles, from, to, (), None)
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// Maps must be as `conv` was made for, `to` of `O` and with room for these tiles, `add` and what is written beside of
+    /// its geometry; no two may share memory.
+    #[allow(clippy::too_many_arguments)] // what a convolution is made of
+    pub(super) unsafe fn convolve<O: Element, R: Element, B: Beside>(
         &self,
         By { isa, pool }: By<'_>,
         conv: &Conv<N>,
+        tiles: &impl Tiles,
         from: Shared<N::Input>,
         (to, map): (Shared<N::Input>, &Map),
-        add: Option<Shared<N::Input>>,
+        beside: B,
+        add: Option<Shared<R>>,
     ) {
         let Conv { packed, geometry, bias, scale, residual_scale, relu } = conv;
         let sink = Writer {
             out: Shared(to.0.cast::<O>()),
+            beside,
             stride: map.pixel,
             columns: map.channels,
             scale: N::scale(scale),
             bias: Some(bias),
-            residual: add.map(|add| Shared(add.0.cast::<R>())),
+            residual: add,
             residual_scale: N::QUANTISED.then_some(residual_scale),
             act: if *relu { Act::Relu } else { Act::None },
         };
         let (a, weights) = (Shared(from.0.cast::<u8>()), self.arena.weights(packed));
         let (stride, taps) = (geometry.stride, &geometry.taps);
         // SAFETY: the caller's.
-        unsafe { split::multiply(isa, pool, weights, a, stride, taps, &geometry.tiles, &sink) }
+        unsafe { split::multiply(isa, pool, weights, a, stride, taps, tiles, &sink) }
     }
 }

@@ -48,6 +48,17 @@ pub(super) fn networks() -> Vec<(usize, usize, Vec<Told>)> {
                 Conv(8, layer(20, 40, 1, 1), Some(9), true),
             ],
         ),
+        // A map that more than the pool reads.
+        (
+            23,
+            18,
+            vec![
+                Conv(0, layer(3, 40, 7, 2), None, true),
+                MaxPool(1),
+                Conv(1, layer(40, 24, 1, 2), None, false),
+                Conv(2, layer(40, 24, 1, 1), Some(3), true),
+            ],
+        ),
         (
             56,
             50,
@@ -89,8 +100,10 @@ pub(super) fn build<N: MapNumber>(h: usize, w: usize, told: &[Told]) -> Net<N> {
     // Portable, so that what is packed is the same everywhere.
     let calibration = N::QUANTISED.then(|| {
         let (net, photos) = (build::<F32>(h, w, told), [1, 2, 3, 4].map(|s| photo(h, w, s)));
+        let (photos, other) = photos.split_at(3);
+        let [photos, other] = [photos, other].map(|some| some.iter().map(Vec::as_slice));
         let isa = Isa::available().next().unwrap();
-        Calibration::new(&builder(h, w, told), &net, isa, &pool, photos.iter().map(Vec::as_slice))
+        Calibration::new(&builder(h, w, told), &net, isa, &pool, photos, other)
     });
     let (builder, mut seed) = (builder(h, w, told), Seeded(11));
     builder.finish::<N, ()>(NORMALISE, calibration.as_ref(), |layer| Ok(weights(layer, &mut seed))).unwrap()

@@ -1,5 +1,6 @@
 //! What is done with a finished tile: scale, bias, residual, activation, store.
 
+use super::beside::Beside;
 use super::{PANEL, Sums};
 use crate::buffer::Shared;
 use crate::math;
@@ -142,10 +143,11 @@ impl<'a, D: Copy, O: Element> Finish<'a, D, O> {
         assert!(self.residual_scale.is_none_or(|s| s.len() >= columns), "a residual's scale per column");
     }
 
-    pub(crate) fn writer(&self, out: Shared<O>, stride: usize, columns: usize) -> Writer<'a, D, O, O> {
+    pub(crate) fn writer(&self, out: Shared<O>, stride: usize, columns: usize) -> Writer<'a, D, O, O, ()> {
         let residual = self.residual.map(|r| Shared(r.as_ptr().cast_mut()));
         Writer {
             out,
+            beside: (),
             stride,
             columns,
             scale: self.scale,
@@ -174,10 +176,11 @@ pub(crate) trait Sink<T>: Sync {
 }
 
 /// [`Finish`] with the place to write to. A tile's row `i` begins at element `tile.output + i · stride`, in the
-/// residual too, which may be of another type.
+/// residual and in what is written beside too, which may be of other types.
 #[derive(Clone, Copy)]
-pub(crate) struct Writer<'a, D, O, R> {
+pub(crate) struct Writer<'a, D, O, R, B> {
     pub out: Shared<O>,
+    pub beside: B,
     pub stride: usize,
     pub columns: usize,
     pub scale: D,
@@ -187,17 +190,17 @@ pub(crate) struct Writer<'a, D, O, R> {
     pub act: Act,
 }
 
-impl<T: Copy + Sync, D: Scale<T>, O: Element, R: Element> Sink<T> for Writer<'_, D, O, R> {
+impl<T: Copy + Sync, D: Scale<T>, O: Element, R: Element, B: Beside> Sink<T> for Writer<'_, D, O, R, B> {
     #[inline(always)]
     unsafe fn take<S: Simd>(&self, sums: &Sums<T>, tile: &Tile, column: usize) {
         let columns = PANEL.min(self.columns - column);
         // SAFETY: the caller's.
         unsafe {
             match self.act {
-                Act::None => strips::<S, T, D, O, R, Keep>(self, sums, tile, column, columns),
-                Act::Relu => strips::<S, T, D, O, R, Positive>(self, sums, tile, column, columns),
-                Act::Gelu => strips::<S, T, D, O, R, Erf>(self, sums, tile, column, columns),
-                Act::GeluTanh => strips::<S, T, D, O, R, Tanh>(self, sums, tile, column, columns),
+                Act::None => strips::<S, T, D, O, R, B, Keep>(self, sums, tile, column, columns),
+                Act::Relu => strips::<S, T, D, O, R, B, Positive>(self, sums, tile, column, columns),
+                Act::Gelu => strips::<S, T, D, O, R, B, Erf>(self, sums, tile, column, columns),
+                Act::GeluTanh => strips::<S, T, D, O, R, B, Tanh>(self, sums, tile, column, columns),
             }
         }
     }
@@ -217,6 +220,7 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element, R: Element> Sink<T> for Writer<'_,
                         S::fetch(residual.0.wrapping_add(at + j).cast());
                     }
                 }
+                self.beside.fetch::<S>(at);
             }
         }
     }
@@ -269,8 +273,8 @@ impl Activation for Tanh {
 /// # Safety
 /// As [`Sink::take`]; the columns must be the output's.
 #[inline(always)]
-unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, A: Activation>(
-    w: &Writer<'_, D, O, R>,
+unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, B: Beside, A: Activation>(
+    w: &Writer<'_, D, O, R, B>,
     sums: &Sums<T>,
     tile: &Tile,
     column: usize,
@@ -279,20 +283,19 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, A
     // SAFETY: the caller's; rows are the tile's, and no column beyond `columns`.
     unsafe {
         if S::WIDE && columns == PANEL {
-            let bias =
-                [bias_of::<S, D, O, R>(w, column, LANES), bias_of::<S, D, O, R>(w, column + LANES, LANES)];
+            let bias = [bias_of::<S>(w.bias, column, LANES), bias_of::<S>(w.bias, column + LANES, LANES)];
             let mut i = 0;
             // As many as leave registers for what the activation needs.
             while i + 4 <= tile.rows && O::SHORT {
-                group::<S, T, D, O, R, A, 8, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, B, A, 8, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 4;
             }
             while i + 2 <= tile.rows {
-                group::<S, T, D, O, R, A, 4, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, B, A, 4, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 2;
             }
             while i < tile.rows {
-                group::<S, T, D, O, R, A, 2, 2>(w, sums, tile, bias, i, column, 0, LANES);
+                group::<S, T, D, O, R, B, A, 2, 2>(w, sums, tile, bias, i, column, 0, LANES);
                 i += 1;
             }
             return;
@@ -300,14 +303,14 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, A
         for j in (0..columns).step_by(LANES) {
             let n = columns - j;
             if n >= LANES {
-                let bias = [bias_of::<S, D, O, R>(w, column + j, LANES)];
+                let bias = [bias_of::<S>(w.bias, column + j, LANES)];
                 for i in 0..tile.rows {
-                    group::<S, T, D, O, R, A, 1, 1>(w, sums, tile, bias, i, column, j, LANES);
+                    group::<S, T, D, O, R, B, A, 1, 1>(w, sums, tile, bias, i, column, j, LANES);
                 }
             } else {
-                let bias = [bias_of::<S, D, O, R>(w, column + j, n)];
+                let bias = [bias_of::<S>(w.bias, column + j, n)];
                 for i in 0..tile.rows {
-                    group::<S, T, D, O, R, A, 1, 1>(w, sums, tile, bias, i, column, j, n);
+                    group::<S, T, D, O, R, B, A, 1, 1>(w, sums, tile, bias, i, column, j, n);
                 }
             }
         }
@@ -319,10 +322,10 @@ unsafe fn strips<S: Simd, T: Copy + Sync, D: Scale<T>, O: Element, R: Element, A
 /// # Safety
 /// They must be the output's.
 #[inline(always)]
-unsafe fn bias_of<S: Simd, D, O, R>(w: &Writer<'_, D, O, R>, column: usize, n: usize) -> S::F {
+unsafe fn bias_of<S: Simd>(bias: Option<&[f32]>, column: usize, n: usize) -> S::F {
     // SAFETY: the caller's.
     unsafe {
-        match w.bias {
+        match bias {
             Some(bias) => columns_of::<S>(bias, column, n),
             None => S::splat(0.0),
         }
@@ -342,11 +345,12 @@ unsafe fn group<
     D: Scale<T>,
     O: Element,
     R: Element,
+    B: Beside,
     A: Activation,
     const N: usize,
     const C: usize,
 >(
-    w: &Writer<'_, D, O, R>,
+    w: &Writer<'_, D, O, R, B>,
     sums: &Sums<T>,
     tile: &Tile,
     bias: [S::F; C],
@@ -376,7 +380,9 @@ unsafe fn group<
         }
         let x = A::apply::<S, O, N>(x);
         for v in (0..N).step_by(C) {
-            let to = w.out.at(tile.output + (i + v / C) * w.stride + column + j);
+            let at = tile.output + (i + v / C) * w.stride + column + j;
+            let to = w.out.at(at);
+            w.beside.store::<S, C>(at, std::array::from_fn(|c| x[v + c]), n);
             match n {
                 LANES if C == 2 => O::store_pair::<S>(to, [x[v], x[v + 1]]),
                 LANES => O::store::<S>(to, x[v]),

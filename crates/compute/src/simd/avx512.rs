@@ -218,20 +218,20 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         // SAFETY: as in `splat`.
         unsafe {
             let all = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
-            let quarters = _mm512_cvtepi32_ps(_mm512_and_si512(all, _mm512_set1_epi32(3)));
+            let eighths = _mm512_cvtepi32_ps(_mm512_and_si512(all, _mm512_set1_epi32(7)));
             let whole = _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(all));
-            _mm512_fmadd_ps(quarters, _mm512_set1_ps(0.25), whole)
+            _mm512_fmadd_ps(eighths, _mm512_set1_ps(0.125), whole)
         }
     }
     #[inline(always)]
     unsafe fn store_fine(p: *mut u16, x: __m512) {
         // SAFETY: as in `splat`.
         unsafe {
-            let quarters = _mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(4.0)));
-            let quarters = _mm512_max_epi32(quarters, _mm512_setzero_si512());
-            let quarters = _mm512_min_epi32(quarters, _mm512_set1_epi32(1023));
-            let whole = _mm512_slli_epi32::<8>(_mm512_srli_epi32::<2>(quarters));
-            let all = _mm512_or_si512(whole, _mm512_and_si512(quarters, _mm512_set1_epi32(3)));
+            let eighths = _mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(8.0)));
+            let eighths = _mm512_max_epi32(eighths, _mm512_setzero_si512());
+            let eighths = _mm512_min_epi32(eighths, _mm512_set1_epi32(2047));
+            let whole = _mm512_slli_epi32::<8>(_mm512_srli_epi32::<3>(eighths));
+            let all = _mm512_or_si512(whole, _mm512_and_si512(eighths, _mm512_set1_epi32(7)));
             _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(all));
         }
     }
