@@ -10,7 +10,7 @@ use crate::matrix::split::{Tile, Tiles};
 use crate::number::Element;
 
 /// Rows of the output at a time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 /// Rows of the map between that are there at once: what [`AT_ONCE`] rows look at. Each takes the place of one so far above.
 pub(super) const ROWS: usize = 2 * AT_ONCE + 1;
 /// Parts of the output at most, each with rows of its own between: neighbours compute one row both.
