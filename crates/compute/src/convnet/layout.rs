@@ -5,9 +5,12 @@ use super::numbers::MapNumber;
 use super::plan::{Builder, Node};
 use super::pooled;
 
+/// Numbers at most of a map that is kept twice: two bytes each of a larger one do not stay in the cache.
+const TWICE: usize = 512 * 1024;
+
 impl Builder {
     /// What maps are stored as. In int8, maps that no product reads are wide, and mean what they hold; what is read and later
-    /// added is both: errors of what is added live on in all sums behind. What becomes of the photo first is fine: all else
+    /// added is both, unless it is large: errors of what is added live on in all sums behind. What becomes of the photo first is fine: all else
     /// depends on it, and its products are few.
     pub(super) fn stores<N: MapNumber>(&self) -> Vec<Store> {
         let mut stores = vec![Store::Plain; self.maps.len()];
@@ -17,7 +20,9 @@ impl Builder {
         for node in &self.nodes {
             match *node {
                 Node::Conv { to, .. } if !self.is_read(to) => stores[to] = Store::Wide,
-                Node::Conv { to, .. } if self.is_added(to) => stores[to] = Store::Both,
+                Node::Conv { to, .. } if self.is_added(to) && self.numbers(to) <= TWICE => {
+                    stores[to] = Store::Both
+                }
                 Node::Conv { from: 0, to, relu: true, .. } if self.can_be_fine(to) => {
                     stores[to] = Store::Fine
                 }
@@ -32,6 +37,11 @@ impl Builder {
     fn is_read(&self, map: usize) -> bool {
         let read = |node: &Node| matches!(*node, Node::Conv { from, .. } | Node::MaxPool { from, .. } if from == map);
         self.nodes.iter().any(read)
+    }
+
+    fn numbers(&self, map: usize) -> usize {
+        let (height, width, channels) = self.maps[map];
+        height * width * channels
     }
 
     fn is_added(&self, map: usize) -> bool {
