@@ -40,9 +40,15 @@ pub fn item(name: &CollectionName, key: &ItemKey) -> String {
     format!("{}/item/{}", collection(name), path(key.as_str()))
 }
 
-/// The login page, and where to go on from it.
+/// The login page, and where to go on from it; in the language that `next` is asked for in.
 pub fn login(next: &str) -> String {
-    if next == "/" { "/login".to_owned() } else { format!("/login?next={}", component(next)) }
+    let query = next.split_once('?').map_or("", |(_, query)| query);
+    let lang = query.split('&').find_map(|pair| pair.strip_prefix("lang=")).unwrap_or_default();
+    match (next, lang) {
+        ("/", _) => "/login".to_owned(),
+        (next, "") => format!("/login?next={}", component(next)),
+        (next, lang) => format!("/login?next={}&lang={}", component(next), component(lang)),
+    }
 }
 
 /// A search's URL from the parameters that are there.

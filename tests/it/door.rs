@@ -64,6 +64,11 @@ fn a_person_logs_in_looks_and_logs_out() {
     let html = ("accept", "text/html");
     let sent = app.send("GET", "/?c=photos&q=a", &[html], b"");
     assert_eq!((sent.status, sent.header("location")), (303, "/login?next=%2F%3Fc%3Dphotos%26q%3Da"));
+    // The language that was asked for is the login page's, too.
+    let sent = app.send("GET", "/?lang=zh", &[html, ("accept-language", "en")], b"");
+    assert_eq!(sent.header("location"), "/login?next=%2F%3Flang%3Dzh&lang=zh");
+    let page = app.send("GET", sent.header("location"), &[html, ("accept-language", "en")], b"");
+    assert!(page.text().contains("lang=\"zh"), "{}", page.text());
     let script = [html, ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
     assert_eq!(app.send("GET", "/?c=photos&q=a", &script, b"").status, 401, "a script is told");
     for (lang, word) in [("en", "Token"), ("zh", "令牌")] {

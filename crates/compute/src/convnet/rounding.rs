@@ -75,7 +75,6 @@ impl<'a> Spread<'a> {
 pub(super) fn round(by: By<'_>, weights: &mut [f32], spread: &Spread<'_>) {
     let count = spread.mean.len();
     let rows = weights.len() / count;
-    let exact = weights.to_vec();
     let seen = spread.seen.max(1);
     // Of every output: what its sum is short of, pixel by pixel.
     let mut short = Buffer::<f32>::new(rows * seen);
@@ -100,45 +99,28 @@ pub(super) fn round(by: By<'_>, weights: &mut [f32], spread: &Spread<'_>) {
         let groups: Vec<_> = weights
             .chunks_mut(GROUP * count)
             .zip(change.chunks_mut(GROUP * n))
-            .zip(exact.chunks(GROUP * count).zip(pull.chunks_mut(GROUP * n)))
+            .zip(pull.chunks(GROUP * n))
             .map(std::sync::Mutex::new)
             .collect();
         by.pool.run(groups.len(), |i| {
             let mut group = groups[i].lock().expect("a group has one task");
-            let ((weights, change), (exact, pull)) = &mut *group;
+            let ((weights, change), pull) = &mut *group;
             let rows = weights.chunks_exact_mut(count).zip(change.chunks_exact_mut(n));
-            for ((row, change), (exact, pull)) in
-                rows.zip(exact.chunks_exact(count).zip(pull.chunks_exact_mut(n)))
-            {
-                settle(by, &factor, at, row, change, (exact, pull), spread.caution);
+            for ((row, change), pull) in rows.zip(pull.chunks_exact(n)) {
+                factor.nearest(by.isa, pull, |i, step| {
+                    let weight = &mut row[at[i]];
+                    let whole = (*weight + step).round_ties_even().clamp(-MOST, MOST);
+                    // What the sums lose by it.
+                    change[i] = *weight - whole;
+                    *weight = whole;
+                    -change[i]
+                });
             }
         });
         let (input, output) = (Rows::new(&change, rows, n), RowsMut::new(&mut short[..], rows, seen));
         let finish = Finish::<Plain, f32>::default();
         add(by.isa, by.pool, arena.weights(&writing), input, output, &finish, |_| true);
     }
-}
-
-/// One output's weights of a block. `change` is what the sums lose by it.
-fn settle(
-    by: By<'_>,
-    factor: &Factor,
-    at: &[usize],
-    row: &mut [f32],
-    change: &mut [f32],
-    (exact, pull): (&[f32], &mut [f32]),
-    caution: f32,
-) {
-    for (pull, &k) in pull.iter_mut().zip(at) {
-        *pull += caution * (exact[k] - row[k]);
-    }
-    factor.nearest(by.isa, pull, |i, step| {
-        let k = at[i];
-        let whole = (row[k] + step).round_ties_even().clamp(-MOST, MOST);
-        let moved = whole - row[k];
-        (row[k], change[i]) = (whole, -moved);
-        moved
-    });
 }
 
 #[cfg(test)]

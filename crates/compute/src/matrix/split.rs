@@ -179,7 +179,12 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         ahead: next.wrapping_add(fetched),
                         ahead_step: if then.is_some() && fetched < panel_bytes { line } else { 0 },
                     };
-                    part.sink.fetch::<S>(&tile, panel * super::PANEL);
+                    // What the next tile's sums meet, while this one's are computed.
+                    if i + 1 < tiles.1 {
+                        part.sink.fetch::<S>(&part.tiles.tile(i + 1), panel * super::PANEL);
+                    } else if panel + 1 < panels.1 {
+                        part.sink.fetch::<S>(&part.tiles.tile(tiles.0), (panel + 1) * super::PANEL);
+                    }
                     (part.kernel)(&call, tile.rows, &mut sums);
                     part.sink.take::<S>(&sums, &tile, panel * super::PANEL);
                 }
