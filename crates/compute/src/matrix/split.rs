@@ -69,6 +69,9 @@ impl Tiles for Even {
 /// Multiply-adds of a register that a task has at least, some 2 µs: less, and threads wait for each other's counting.
 const TASK: usize = 16 * 1024;
 
+/// Steps, some 100 ns, in which lines do not arrive that are fetched at the first.
+const SOON: usize = 24;
+
 /// Tiles up to which a product is as fast as its weights can be read.
 const STREAM: usize = 2;
 
@@ -179,8 +182,10 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         ahead: next.wrapping_add(fetched),
                         ahead_step: if then.is_some() && fetched < panel_bytes { line } else { 0 },
                     };
-                    // What the next tile's sums meet, while this one's are computed.
-                    if i + 1 < tiles.1 {
+                    // What these sums meet; where they are done too soon for that, what the next tile's meet.
+                    if part.taps.len() * steps > SOON {
+                        part.sink.fetch::<S>(&tile, panel * super::PANEL);
+                    } else if i + 1 < tiles.1 {
                         part.sink.fetch::<S>(&part.tiles.tile(i + 1), panel * super::PANEL);
                     } else if panel + 1 < panels.1 {
                         part.sink.fetch::<S>(&part.tiles.tile(tiles.0), (panel + 1) * super::PANEL);
