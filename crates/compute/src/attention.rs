@@ -117,6 +117,7 @@ impl<N: Number<Sum = f32>, O: Element> Task for Attend<'_, N, O> {
                 steps,
                 b: v,
                 b_step: PANEL * 4,
+                more: false,
                 ahead: v,
                 ahead_step: 0,
             };

@@ -9,6 +9,7 @@ mod calibrate;
 mod compile;
 mod conv;
 mod factor;
+mod joined;
 mod kept;
 mod layout;
 mod map;

@@ -49,14 +49,15 @@ mod portable;
 pub(crate) mod split;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use finish::{Act, Finish, PerColumn, PerRow, Plain, Scale};
 pub use pack::{Arena, Packed, Weights};
 
 pub(crate) use beside::Beside;
 pub(crate) use chains::chains;
-pub(crate) use finish::{Sink, Writer};
 pub(crate) use kernel::{PANEL, Sums};
+pub(crate) use writer::{Sink, Writer};
 
 use crate::buffer::Shared;
 use crate::number::{Element, Number};
@@ -135,7 +136,7 @@ pub(crate) fn add<N: Number, D: Scale<N::Sum>, O: Element>(
             Some(tile) => tile.rows += 1,
             None => {
                 let (input, output) = (row * input.stride, row * output.stride);
-                tiles.push(split::Tile { input, output, row, rows: 1 });
+                tiles.push(split::Tile { input, output, row, rows: 1, other: 0 });
             }
         }
     }
@@ -175,8 +176,9 @@ fn product<N: Number, D: Scale<N::Sum>, O: Element>(
     if add {
         sink.residual = Some(out);
     }
-    let a = Shared(input.data.as_ptr().cast_mut().cast::<u8>());
+    let at = Shared(input.data.as_ptr().cast_mut().cast::<u8>());
+    let input = split::Input { at, stride: input.stride, taps: &[0], steps: weights.steps() };
     // SAFETY: all rows of the input and the output are within their slices, as asserted, and so are bias, residual and
     // scales (`check`); every task writes tiles of its own.
-    unsafe { split::multiply(isa, pool, weights, a, input.stride, &[0], tiles, &sink) }
+    unsafe { split::multiply(isa, pool, weights, (input, None), tiles, &sink) }
 }

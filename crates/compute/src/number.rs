@@ -73,6 +73,18 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
     #[allow(private_bounds, private_interfaces)]
     unsafe fn store_pair<S: Simd>(p: *mut Self, x: [S::F; 2]);
 
+    /// [`Element::store_pair`] in two places.
+    #[doc(hidden)]
+    #[allow(private_bounds, private_interfaces)]
+    #[inline(always)]
+    unsafe fn store_pairs<S: Simd>([p, q]: [*mut Self; 2], [x, y]: [[S::F; 2]; 2]) {
+        // SAFETY: the caller's, for both.
+        unsafe {
+            Self::store_pair::<S>(p, x);
+            Self::store_pair::<S>(q, y);
+        }
+    }
+
     #[doc(hidden)]
     #[allow(private_bounds, private_interfaces)]
     #[inline(always)]
@@ -99,7 +111,7 @@ pub trait Element: sealed::Sealed + Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! element {
-    ($type:ty, $order:ty, $short:literal, $load:ident, $store:ident, $pair:ident) => {
+    ($type:ty, $order:ty, $short:literal, $load:ident, $store:ident, $pair:ident $(, $pairs:ident)?) => {
         impl sealed::Sealed for $type {}
         #[allow(private_bounds, private_interfaces)]
         impl Element for $type {
@@ -120,12 +132,17 @@ macro_rules! element {
                 // SAFETY: as above, for twice as many.
                 unsafe { S::$pair(p.cast(), x) }
             }
+            $(#[inline(always)]
+            unsafe fn store_pairs<S: Simd>(p: [*mut Self; 2], x: [[S::F; 2]; 2]) {
+                // SAFETY: as above, in both places.
+                unsafe { S::$pairs(p, x) }
+            })?
         }
     };
 }
 element!(f32, i32, false, load, store, store_pair);
 element!(Bf16, i16, true, load_bf16, store_bf16, store_bf16_pair);
-element!(u8, u8, true, load_u8, store_u8, store_u8_pair);
+element!(u8, u8, true, load_u8, store_u8, store_u8_pair, store_u8_pairs);
 element!(Fine, u16, true, load_fine, store_fine, store_fine_pair);
 
 /// How a product is computed. A *step* is 4 bytes of inputs: one f32, two bf16 or four u8.

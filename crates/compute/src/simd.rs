@@ -125,6 +125,15 @@ pub(crate) trait Simd: Copy + 'static {
             Self::store_u8(p.add(LANES), y);
         }
     }
+    /// In two places.
+    #[inline(always)]
+    unsafe fn store_u8_pairs([p, q]: [*mut u8; 2], [x, y]: [[Self::F; 2]; 2]) {
+        // SAFETY: the caller's, for both.
+        unsafe {
+            Self::store_u8_pair(p, x);
+            Self::store_u8_pair(q, y);
+        }
+    }
 }
 
 /// Has all of it brought near, where that can be asked for.

@@ -1,9 +1,11 @@
 //! Layers become steps: weights are folded and packed, maps laid out.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::calibrate::Calibration;
 use super::conv::Geometry;
+use super::joined::Told;
 use super::map::{Map, Store};
 use super::net::Net;
 use super::numbers::MapNumber;
@@ -34,52 +36,80 @@ impl Builder {
         let maps = self.lay_out::<N>();
         let known = self.known::<N>(calibration);
         let mut arena = Arena::new(self.nodes.iter().map(|n| self.weight_bytes::<N>(n)).sum());
-        let mut convs = Vec::new();
+        let (mut convs, mut waiting) = (Vec::new(), HashMap::new());
         for (i, node) in self.convs().enumerate() {
-            let Node::Conv { layer, from, to, add, .. } = *node else { continue };
+            let Node::Conv { layer, to, .. } = *node else { continue };
             let (weight, bias) = load(&layer)?;
             let Layer { from: c, to: n, kernel, .. } = layer;
             assert_eq!((weight.len(), bias.len()), (n * c * kernel * kernel, n), "weights of {layer:?}");
+            let told = Told { layer, weight, bias };
+            if self.is_joined(to) {
+                waiting.insert(to, (i, told));
+                continue;
+            }
             convs.push(match self.winograd::<N>(node) {
                 Some(form) => {
+                    let Told { weight, bias, .. } = told;
                     let at = |to: usize, y: usize, x: usize, from: usize| {
                         weight[((to * c + from) * 3 + y) * 3 + x]
                     };
                     let panels = ConvPanels::Winograd(Winograd::pack(&mut arena, form, (c, n), at));
                     ConvWeights { panels, bias, scale: Vec::new(), residual_scale: Vec::new() }
                 }
-                None => {
-                    let whole = known.as_ref().map(|(calibration, ranges)| Whole {
-                        by: calibration.by,
-                        inputs: &calibration.inputs[i],
-                        first: from == 0,
-                        from: &ranges[from],
-                        to: &ranges[to],
-                        add: add.map(|a| &ranges[a]),
-                    });
-                    let pixels = (from == 0).then_some(&normalise);
-                    let folded = quantise::fold(&layer, &weight, bias, pixels, whole);
-                    let (each, parts) = (self.bytes_each::<N>(from), parts::<N>(from));
-                    let row = kernel * c;
-                    let packed = arena.pack::<N>(n, kernel * parts, row * each, |to, i| {
-                        let (tap, at) = (i / (row * each), i % (row * each) / each);
-                        let weight = folded.weight[(to * kernel + tap / parts) * row + at];
-                        if i % each + 1 < each {
-                            return Fine::eighth(weight);
-                        }
-                        if tap % parts == 0 { weight } else { N::rest(weight).unwrap_or(0.0) }
-                    });
-                    ConvWeights {
-                        panels: ConvPanels::Direct(packed),
-                        bias: folded.bias,
-                        scale: folded.scale,
-                        residual_scale: folded.residual_scale,
-                    }
-                }
+                None => self.direct(&mut arena, &normalise, known.as_ref(), node, (i, told), &mut waiting),
             });
         }
         let mean_scale = known.map_or_else(Vec::new, |(_, mut ranges)| ranges.pop().expect("a map").scale);
         Ok(self.assemble(normalise, maps, mean_scale, arena, convs))
+    }
+
+    /// Packs the weights of convolution `i` and of the one that is computed with it, which is `waiting` by its map.
+    fn direct<N: MapNumber>(
+        &self,
+        arena: &mut Arena,
+        normalise: &Normalise,
+        known: Option<&(&Calibration<'_>, Vec<Range>)>,
+        node: &Node,
+        (i, mut told): (usize, Told),
+        waiting: &mut HashMap<usize, (usize, Told)>,
+    ) -> ConvWeights<N> {
+        let Node::Conv { layer: Layer { from: channels, kernel, .. }, from, to, add, .. } = *node else {
+            unreachable!("a pool has no weights")
+        };
+        let mut both = None;
+        let other = add.and_then(|add| waiting.remove(&add)).zip(self.joined(node));
+        if let Some(((j, second), (Layer { from: others, .. }, map))) = other {
+            both = known.map(|(calibration, ranges)| {
+                let inputs = calibration.inputs[i].with(channels, &calibration.inputs[j], others);
+                (inputs, ranges[from].with(&ranges[map]))
+            });
+            told = told.with(second);
+        }
+        let whole = known.map(|(calibration, ranges)| {
+            let alone = (&calibration.inputs[i], &ranges[from]);
+            let (inputs, range) = both.as_ref().map_or(alone, |(inputs, range)| (inputs, range));
+            let add = add.filter(|_| both.is_none()).map(|add| &ranges[add]);
+            Whole { by: calibration.by, inputs, first: from == 0, from: range, to: &ranges[to], add }
+        });
+        let pixels = (from == 0).then_some(normalise);
+        let folded = quantise::fold(&told.layer, &told.weight, told.bias, pixels, whole);
+        let (tap, parts) = (self.tap::<N>(node), parts::<N>(from));
+        let packed = arena.pack::<N>(told.layer.to, kernel * parts, tap.len(), |to, i| {
+            let (y, i) = (i / tap.len(), i % tap.len());
+            let Some((at, eighths)) = tap.number(i) else { return 0.0 };
+            let weight = folded.weight[(to * kernel + y / parts) * tap.count() + at];
+            match (eighths, y % parts) {
+                (true, _) => Fine::eighth(weight),
+                (false, 0) => weight,
+                (false, _) => N::rest(weight).unwrap_or(0.0),
+            }
+        });
+        ConvWeights {
+            panels: ConvPanels::Direct(packed),
+            bias: folded.bias,
+            scale: folded.scale,
+            residual_scale: folded.residual_scale,
+        }
     }
 
     /// A network of weights that are packed, one for every convolution.
@@ -101,7 +131,8 @@ impl Builder {
                     Step { from: first, to, add: None, work: Work::Pooled { conv, between: from } }
                 }
                 Node::MaxPool { from, to } => Step { from, to, add: None, work: Work::MaxPool },
-                Node::Conv { layer: Layer { kernel, stride, .. }, from, to, add, relu } => {
+                Node::Conv { to, .. } if self.is_joined(to) => continue,
+                Node::Conv { layer, from, to, add, relu } => {
                     let conv = convs.next().expect("weights for every convolution");
                     let ConvWeights { panels, bias, scale, residual_scale } = conv;
                     let work = match panels {
@@ -113,18 +144,24 @@ impl Builder {
                         ConvPanels::Direct(packed) => {
                             let size = size_of::<N::Input>();
                             let whole = Map { height: self.maps[to].0, ..maps[to] };
-                            let mut geometry =
-                                Geometry::new(&maps[from].read(), &whole, kernel, stride, size);
+                            let (map, other) = (maps[from].read(), self.joined(node));
+                            let second = other.map(|(layer, map)| (layer, map, maps[map].read()));
+                            let second = second.as_ref().map(|(layer, map, read)| (layer, *map, read));
+                            let steps = self.tap::<N>(node).steps();
+                            let mut geometry = Geometry::new(&map, &whole, &layer, second, steps, size);
                             geometry.repeat(parts::<N>(from));
-                            let reads = geometry.reads(arena.weights(&packed).steps(), size);
                             // A buffer has a readable tail for the last, partial step.
-                            assert!(reads <= maps[from].room() * size + 64, "a layer reads its map only");
+                            let room = |map: usize| maps[map].room() * size + 64;
+                            assert!(geometry.reads(size) <= room(from), "a layer reads its map only");
+                            let others = other.map_or(0, |(_, map)| room(map));
+                            assert!(geometry.reads_other(size) <= others, "and the other's");
                             // Bytes are above 0 as it is.
                             let bytes = N::QUANTISED && matches!(maps[to].store, Store::Plain | Store::Fine);
                             let relu = relu && !bytes;
                             Work::Conv(Conv { packed, geometry, bias, scale, residual_scale, relu })
                         }
                     };
+                    let add = if self.joined(node).is_some() { None } else { add };
                     Step { from, to, add, work }
                 }
             };
@@ -163,19 +200,15 @@ impl Builder {
         }
     }
 
-    /// Inputs of a product for every number of a map: of a fine one eighths, then the whole.
-    pub(super) fn bytes_each<N: MapNumber>(&self, map: usize) -> usize {
-        if self.stores::<N>()[map] == Store::Fine { 2 } else { 1 }
-    }
-
     fn weight_bytes<N: MapNumber>(&self, node: &Node) -> usize {
         match *node {
             Node::MaxPool { .. } => 0,
+            Node::Conv { to, .. } if self.is_joined(to) => 0,
             Node::Conv { layer, from, .. } => match self.winograd::<N>(node) {
                 Some(form) => form.bytes(layer.from, layer.to),
                 None => {
-                    let row = layer.kernel * layer.from * self.bytes_each::<N>(from);
-                    Packed::<N>::bytes(layer.to, layer.kernel * parts::<N>(from), row)
+                    let taps = layer.kernel * parts::<N>(from);
+                    Packed::<N>::bytes(layer.to, taps, self.tap::<N>(node).len())
                 }
             },
         }

@@ -97,20 +97,16 @@ impl Builder {
 
     /// Whether the map is made of the photo and nothing but a pool, the next layer, reads it: then it is never whole.
     pub(super) fn is_pooled(&self, map: usize) -> bool {
-        let uses = |node: &Node| match *node {
-            Node::Conv { from, add, .. } => from == map || add == Some(map),
-            Node::MaxPool { from, .. } => from == map,
-        };
         let pair = |pair: &[Node]| match *pair {
             [Node::Conv { from: 0, to, add: None, .. }, Node::MaxPool { from, .. }] => {
                 to == map && from == map
             }
             _ => false,
         };
-        self.nodes.windows(2).any(pair) && self.nodes.iter().filter(|n| uses(n)).count() == 1
+        self.nodes.windows(2).any(pair) && self.users(map) == 1
     }
 
-    /// Which piece of memory each map lies in. Only maps of one geometry share one, so that borders stay zero.
+    /// Which piece of memory each map lies in that is written. Only maps of one geometry share one, so that borders stay zero.
     pub(super) fn slots(&self, maps: &[Map]) -> Vec<usize> {
         let mut last_use = vec![usize::MAX; maps.len()];
         for (i, node) in self.nodes.iter().enumerate() {
@@ -118,8 +114,10 @@ impl Builder {
                 Node::MaxPool { from, .. } => last_use[from] = i,
                 Node::Conv { from, add, .. } => {
                     last_use[from] = i;
-                    if let Some(add) = add {
-                        last_use[add] = i;
+                    match (self.joined(node), add) {
+                        (Some((_, other)), _) => last_use[other] = i,
+                        (None, Some(add)) => last_use[add] = i,
+                        (None, None) => {}
                     }
                 }
             }
@@ -129,6 +127,9 @@ impl Builder {
         let mut owners = vec![maps[0]];
         for (i, node) in self.nodes.iter().enumerate() {
             let (Node::MaxPool { to, .. } | Node::Conv { to, .. }) = *node;
+            if self.is_joined(to) {
+                continue;
+            }
             let found = free.iter().position(|&slot| owners[slot] == maps[to]);
             slots[to] = match found {
                 Some(at) => free.swap_remove(at),

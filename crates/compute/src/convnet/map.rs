@@ -18,6 +18,13 @@ pub(crate) enum Store {
     Both,
 }
 
+impl Store {
+    /// Inputs of a product for every number: of a fine map eighths, then the whole.
+    pub fn each(self) -> usize {
+        if self == Self::Fine { 2 } else { 1 }
+    }
+}
+
 /// A map's geometry, in elements of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Map {

@@ -76,6 +76,15 @@ impl Builder {
         MapId(self.maps.len() - 1)
     }
 
+    /// How many layers read or add the map.
+    pub(super) fn users(&self, map: usize) -> usize {
+        let uses = |node: &&Node| match **node {
+            Node::Conv { from, add, .. } => from == map || add == Some(map),
+            Node::MaxPool { from, .. } => from == map,
+        };
+        self.nodes.iter().filter(uses).count()
+    }
+
     /// The convolutions in their order.
     pub(super) fn convs(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| matches!(node, Node::Conv { .. }))

@@ -64,7 +64,9 @@ impl<N: MapNumber> Net<N> {
                 let tiles = Turns { tiles: &conv.geometry.tiles[ready * each..next * each], map };
                 ready = next;
                 // SAFETY: the caller's; this task's rows are nobody else's, and tiles lie within them.
-                unsafe { self.convolve::<O, N::Input, _>(by, conv, &tiles, from, (own, map), (), None) };
+                unsafe {
+                    self.convolve::<O, N::Input, _>(by, conv, &tiles, (from, None), (own, map), (), None)
+                };
                 for y in y..until {
                     let rows = [0, 1, 2].map(|i| match (2 * y + i).checked_sub(1) {
                         Some(row) if row < height => map.at(row % ROWS, 0, 0) - map.pixel,

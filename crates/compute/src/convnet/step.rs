@@ -1,13 +1,13 @@
 //! One step of a network: its weights, and how it is run.
 
-use super::conv::Geometry;
+use super::conv::{Geometry, Other};
 use super::map::{Map, Store};
 use super::max_pool;
 use super::net::{Net, Workspace};
 use super::numbers::{By, MapNumber};
 use super::winograd::{self, Winograd};
 use crate::buffer::Shared;
-use crate::matrix::split::{self, Tiles};
+use crate::matrix::split::{self, Input, Tiles};
 use crate::matrix::{Act, Beside, Packed, Writer};
 use crate::number::{Element, Number};
 
@@ -75,7 +75,14 @@ impl<N: MapNumber> Net<N> {
             Work::Pooled { conv, .. } => format!("direct {}, max", conv.geometry.taps.len()),
             Work::MaxPool => "max".to_owned(),
         };
-        format!("{from} -> {to} {how}{}", if step.add.is_some() { " add" } else { "" })
+        let other = match &step.work {
+            Work::Conv(Conv { geometry: Geometry { other: Some(other), .. }, .. }) => {
+                let Map { height, width, channels, .. } = self.maps[other.map];
+                format!(" with {height} x {width} x {channels}")
+            }
+            _ => String::new(),
+        };
+        format!("{from} -> {to} {how}{other}{}", if step.add.is_some() { " add" } else { "" })
     }
 
     pub(super) fn step(&self, By { isa, pool }: By<'_>, space: &mut Workspace<N>, step: &Step<N>) {
@@ -85,11 +92,12 @@ impl<N: MapNumber> Net<N> {
         match &step.work {
             Work::Conv(conv) => {
                 let add = step.add.map(|map| (at(map), &self.maps[map]));
+                let other = conv.geometry.other.map(|other| at(other.map));
                 // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
-                // `assemble`; the map to add has the output's geometry (`lay_out`), and both are of the types that the
-                // maps say; no two of the three share memory (`slots`: a map's slot is free only after its last use);
+                // `assemble`, and the other map's; the map to add has the output's geometry (`lay_out`), and both are of the types that the
+                // maps say; no two of them share memory (`slots`: a map's slot is free only after its last use);
                 // tiles do not overlap.
-                unsafe { self.stored(By { isa, pool }, conv, from, (to, to_map), add) }
+                unsafe { self.stored(By { isa, pool }, conv, (from, other), (to, to_map), add) }
             }
             Work::Winograd { layer, bias, relu } => {
                 let (inputs, sums) = (space.inputs.share(), space.sums.share());
@@ -137,7 +145,7 @@ impl<N: MapNumber> Net<N> {
         &self,
         by: By<'_>,
         conv: &Conv<N>,
-        from: Shared<N::Input>,
+        from: (Shared<N::Input>, Option<Shared<N::Input>>),
         to: (Shared<N::Input>, &Map),
         add: Option<(Shared<N::Input>, &Map)>,
     ) {
@@ -183,7 +191,7 @@ impl<N: MapNumber> Net<N> {
         By { isa, pool }: By<'_>,
         conv: &Conv<N>,
         tiles: &impl Tiles,
-        from: Shared<N::Input>,
+        (from, other): (Shared<N::Input>, Option<Shared<N::Input>>),
         (to, map): (Shared<N::Input>, &Map),
         beside: B,
         add: Option<Shared<R>>,
@@ -200,9 +208,15 @@ impl<N: MapNumber> Net<N> {
             residual_scale: N::QUANTISED.then_some(residual_scale),
             act: if *relu { Act::Relu } else { Act::None },
         };
-        let (a, weights) = (Shared(from.0.cast::<u8>()), self.arena.weights(packed));
-        let (stride, taps) = (geometry.stride, &geometry.taps);
+        let Geometry { stride, steps, ref taps, .. } = *geometry;
+        let input = Input { at: Shared(from.0.cast()), stride, taps, steps };
+        let other = other.zip(geometry.other).map(|(from, Other { stride, steps, .. })| Input {
+            at: Shared(from.0.cast()),
+            stride,
+            taps: &[0],
+            steps,
+        });
         // SAFETY: the caller's.
-        unsafe { split::multiply(isa, pool, weights, a, stride, taps, tiles, &sink) }
+        unsafe { split::multiply(isa, pool, self.arena.weights(packed), (input, other), tiles, &sink) }
     }
 }

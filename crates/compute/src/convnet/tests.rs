@@ -59,6 +59,18 @@ pub(super) fn networks() -> Vec<(usize, usize, Vec<Told>)> {
                 Conv(2, layer(40, 24, 1, 1), Some(3), true),
             ],
         ),
+        // A shortcut with a stride, computed with what it is added to.
+        (
+            29,
+            28,
+            vec![
+                Conv(0, layer(3, 37, 3, 1), None, true),
+                Conv(1, layer(37, 20, 3, 2), None, true),
+                Conv(1, layer(37, 40, 1, 2), None, false),
+                Conv(2, layer(20, 40, 1, 1), Some(3), true),
+                Conv(4, layer(40, 9, 1, 1), None, true),
+            ],
+        ),
         (
             56,
             50,

@@ -291,7 +291,7 @@ impl<E: Element, R: Number<Sum = f32>, const T: usize, const M: usize> Part<'_, 
                 let sums = &mut *self.sums.at(at).cast::<Sums<f32>>();
                 let ahead = b.wrapping_add(panel_bytes + fetched);
                 let ahead_step = if fetched < panel_bytes { 64 } else { 0 };
-                let call = Call { a, row, taps: &[0], steps, b, b_step: 128, ahead, ahead_step };
+                let call = Call { a, row, taps: &[0], steps, b, b_step: 128, more: false, ahead, ahead_step };
                 kernel(&call, strip.rows().min(strip.count - first), sums);
             }
         }

@@ -16,6 +16,7 @@ pub(super) trait Dot: Number {
     /// Rows that leave no sum outside the registers.
     const MOST: usize;
     unsafe fn zero() -> Self::V;
+    unsafe fn load(p: *const Self::Sum) -> Self::V;
     unsafe fn weights(b: __m256i) -> Self::Ready;
     unsafe fn inputs(a: __m256i) -> Self::Ready;
     unsafe fn mac(sum: Self::V, a: Self::Ready, b: Self::Ready) -> Self::V;
@@ -30,6 +31,11 @@ impl Dot for F32 {
     unsafe fn zero() -> __m256 {
         // SAFETY: the caller has AVX2, here and below.
         unsafe { _mm256_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m256 {
+        // SAFETY: the caller's.
+        unsafe { _mm256_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn weights(b: __m256i) -> __m256 {
@@ -62,6 +68,11 @@ impl Dot for B16 {
     unsafe fn zero() -> __m256 {
         // SAFETY: the caller's.
         unsafe { _mm256_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m256 {
+        // SAFETY: the caller's.
+        unsafe { _mm256_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn weights(b: __m256i) -> [__m256; 2] {
@@ -97,6 +108,11 @@ impl Dot for U8S8 {
     unsafe fn zero() -> __m256i {
         // SAFETY: the caller's.
         unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> __m256i {
+        // SAFETY: the caller's.
+        unsafe { _mm256_loadu_si256(p.cast()) }
     }
     #[inline(always)]
     unsafe fn weights(b: __m256i) -> [__m256i; 2] {
@@ -146,9 +162,14 @@ pub(super) unsafe fn product<D: Dot>(call: &Call<'_>, rows: usize, sums: &mut Su
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn rows_of<D: Dot, const M: usize>(call: &Call<'_>, to: *mut D::Sum) {
-    // SAFETY: the caller lets these bytes be read, and `to` has room for M rows of which it writes 16 columns.
+    // SAFETY: the caller lets these bytes be read, and `to` has room for M rows, of which these are 16 columns.
     unsafe {
         let mut acc = [[D::zero(); 2]; M];
+        if call.more {
+            for (i, acc) in acc.iter_mut().enumerate() {
+                *acc = [D::load(to.add(i * PANEL)), D::load(to.add(i * PANEL + 8))];
+            }
+        }
         let (mut b, mut ahead) = (call.b, call.ahead);
         for &tap in call.taps {
             let mut a = call.a.add(tap);

@@ -16,6 +16,7 @@ pub(super) trait Dot {
     type Sum;
     type V: Copy;
     unsafe fn zero() -> Self::V;
+    unsafe fn load(p: *const Self::Sum) -> Self::V;
     unsafe fn mac(sum: Self::V, a: __m512i, b: __m512i) -> Self::V;
     unsafe fn store(p: *mut Self::Sum, v: Self::V);
 }
@@ -31,6 +32,11 @@ impl Dot for Single {
     unsafe fn zero() -> __m512 {
         // SAFETY: the caller's, here and below.
         unsafe { _mm512_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn mac(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
@@ -51,6 +57,11 @@ impl Dot for Brain {
     unsafe fn zero() -> __m512 {
         // SAFETY: the caller's.
         unsafe { _mm512_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn mac(sum: __m512, a: __m512i, b: __m512i) -> __m512 {
@@ -74,6 +85,11 @@ impl Dot for Byte {
     unsafe fn zero() -> __m512i {
         // SAFETY: the caller's.
         unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> __m512i {
+        // SAFETY: the caller's.
+        unsafe { _mm512_loadu_si512(p.cast()) }
     }
     #[inline(always)]
     unsafe fn mac(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
@@ -101,7 +117,13 @@ pub(super) unsafe fn product<D: Dot>(call: &Call<'_>, rows: usize, sums: &mut Su
 unsafe fn rows_of<D: Dot, const M: usize>(call: &Call<'_>, sums: &mut Sums<D::Sum>) {
     // SAFETY: the caller lets all these bytes be read (`Kernel`); a prefetch reads nothing.
     unsafe {
+        let to = sums.0.as_mut_ptr();
         let mut acc = [[D::zero(); 2]; M];
+        if call.more {
+            for (i, acc) in acc.iter_mut().enumerate() {
+                *acc = [D::load(to.add(i * PANEL)), D::load(to.add(i * PANEL + 16))];
+            }
+        }
         let (mut b, mut ahead) = (call.b, call.ahead);
         for &tap in call.taps {
             let mut a = call.a.add(tap);
@@ -117,7 +139,6 @@ unsafe fn rows_of<D: Dot, const M: usize>(call: &Call<'_>, sums: &mut Sums<D::Su
                 ahead = ahead.wrapping_add(call.ahead_step);
             }
         }
-        let to = sums.0.as_mut_ptr();
         for (i, acc) in acc.iter().enumerate() {
             D::store(to.add(i * PANEL), acc[0]);
             D::store(to.add(i * PANEL + 16), acc[1]);

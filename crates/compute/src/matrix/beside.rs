@@ -12,11 +12,17 @@ pub(crate) trait Beside: Copy + Sync {
     /// That of [`Simd`].
     unsafe fn fetch<S: Simd>(self, at: usize);
 
-    /// Vectors side by side, of the last one the first `n` lanes.
+    /// The first `n` lanes.
     ///
     /// # Safety
     /// The pointer must hold for so many elements from `at` on, and nobody else may use them; that of [`Simd`].
-    unsafe fn store<S: Simd, const C: usize>(self, at: usize, x: [S::F; C], n: usize);
+    unsafe fn store<S: Simd>(self, at: usize, x: S::F, n: usize);
+
+    /// All lanes of two vectors, one behind the other.
+    ///
+    /// # Safety
+    /// The same.
+    unsafe fn store_pair<S: Simd>(self, at: usize, x: [S::F; 2]);
 }
 
 /// Written once.
@@ -24,7 +30,9 @@ impl Beside for () {
     #[inline(always)]
     unsafe fn fetch<S: Simd>(self, _: usize) {}
     #[inline(always)]
-    unsafe fn store<S: Simd, const C: usize>(self, _: usize, _: [S::F; C], _: usize) {}
+    unsafe fn store<S: Simd>(self, _: usize, _: S::F, _: usize) {}
+    #[inline(always)]
+    unsafe fn store_pair<S: Simd>(self, _: usize, _: [S::F; 2]) {}
 }
 
 impl<T: Element> Beside for Shared<T> {
@@ -34,22 +42,16 @@ impl<T: Element> Beside for Shared<T> {
         unsafe { S::fetch(self.0.wrapping_add(at).cast()) };
     }
     #[inline(always)]
-    unsafe fn store<S: Simd, const C: usize>(self, at: usize, x: [S::F; C], n: usize) {
+    unsafe fn store<S: Simd>(self, at: usize, x: S::F, n: usize) {
         // SAFETY: the caller's.
         unsafe {
             let to = self.at(at);
-            match (x.first_chunk::<2>(), n) {
-                (Some(&pair), LANES) if C == 2 => T::store_pair::<S>(to, pair),
-                _ => {
-                    for (i, x) in x.into_iter().enumerate() {
-                        let n = if i + 1 < C { LANES } else { n };
-                        match n {
-                            LANES => T::store::<S>(to.add(i * LANES), x),
-                            n => T::store_part::<S>(to.add(i * LANES), x, n),
-                        }
-                    }
-                }
-            }
+            if n == LANES { T::store::<S>(to, x) } else { T::store_part::<S>(to, x, n) }
         }
+    }
+    #[inline(always)]
+    unsafe fn store_pair<S: Simd>(self, at: usize, x: [S::F; 2]) {
+        // SAFETY: the caller's.
+        unsafe { T::store_pair::<S>(self.at(at), x) }
     }
 }

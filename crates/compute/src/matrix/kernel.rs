@@ -35,6 +35,8 @@ pub(crate) struct Call<'a> {
     /// Weights, 128 bytes a step, `b_step` bytes apart.
     pub b: *const u8,
     pub b_step: usize,
+    /// The sums go on from those that are there, instead of from 0.
+    pub more: bool,
     /// A line to fetch ahead at each step, `ahead_step` bytes apart; never read, so it may be any address.
     pub ahead: *const u8,
     pub ahead_step: usize,

@@ -8,7 +8,7 @@ use crate::kept::{Panels, Piece};
 use crate::number::Number;
 
 /// Bytes of a step of a panel.
-const STEP_BYTES: usize = PANEL * 4;
+pub(super) const STEP_BYTES: usize = PANEL * 4;
 
 /// The packed weights of all layers, one behind the other in their order of use, so that what is fetched ahead at a
 /// layer's end is the next layer's beginning.

@@ -48,6 +48,9 @@ impl Dot for U8S8 {
 pub(super) unsafe fn product<D: Dot>(call: &Call<'_>, rows: usize, sums: &mut Sums<D::Sum>) {
     for (i, to) in sums.0.chunks_exact_mut(PANEL).enumerate().take(rows) {
         let mut acc = [D::Sum::default(); PANEL];
+        if call.more {
+            acc.copy_from_slice(to);
+        }
         let mut b = call.b;
         for &tap in call.taps {
             for step in 0..call.steps {

@@ -1,6 +1,7 @@
 //! Which tile of a product is computed where and when.
 
 use super::kernel::{Call, Kernel, MOST_ROWS};
+use super::pack::STEP_BYTES;
 use super::{Sink, Sums, Weights};
 use crate::buffer::Shared;
 use crate::number::Number;
@@ -15,6 +16,8 @@ const GROUP_BYTES: usize = 128 * 1024;
 pub(crate) struct Tile {
     /// Element of the input where its first row begins (its first tap).
     pub input: usize,
+    /// The same of another input, where there is one.
+    pub other: usize,
     /// Element of the output where its first row begins.
     pub output: usize,
     /// Its first row's number.
@@ -62,7 +65,8 @@ impl Tiles for Even {
     fn tile(&self, i: usize) -> Tile {
         let (each, more) = (self.rows / self.count, self.rows % self.count);
         let row = i * each + i.min(more);
-        Tile { input: row * self.input, output: row * self.output, row, rows: each + usize::from(i < more) }
+        let (input, output) = (row * self.input, row * self.output);
+        Tile { input, output, row, rows: each + usize::from(i < more), other: 0 }
     }
 }
 
@@ -75,27 +79,35 @@ const SOON: usize = 24;
 /// Tiles up to which a product is as fast as its weights can be read.
 const STREAM: usize = 2;
 
+/// Where rows of inputs lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    pub at: Shared<u8>,
+    /// Elements from one row to the next.
+    pub stride: usize,
+    /// Bytes from the first tap to each.
+    pub taps: &'a [usize],
+    /// Of a tap.
+    pub steps: usize,
+}
+
 /// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are runs of panels: each
-/// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles.
+/// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles. Sums are over `input` and then over the other, if there is one.
 ///
 /// # Safety
-/// For every tile, rows `stride` elements apart from `a + tile.input` on must be readable, at every one of `taps`
-/// (in bytes) for all steps of the weights; and `sink` must hold for every tile.
-#[allow(clippy::too_many_arguments)] // what a product is made of
+/// For every tile, rows `stride` elements apart from `tile.input` on must be readable, at every tap for all steps; of the other
+/// input the same from `tile.other` on. Both have as many steps as the weights. `sink` must hold for every tile.
 pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
     isa: Isa,
     pool: &Pool,
     weights: Weights<'_, N>,
-    a: Shared<u8>,
-    stride: usize,
-    taps: &[usize],
+    (input, other): (Input<'_>, Option<Input<'_>>),
     tiles: &impl Tiles,
     sink: &K,
 ) {
     let (count, threads) = (tiles.len(), pool.threads());
     let rows = count * MOST_ROWS;
-    let size = size_of::<N::Input>();
-    let part = Part { kernel: N::kernel(isa), weights, a, size, row: stride * size, taps, tiles, sink };
+    let part = Part { kernel: N::kernel(isa), weights, input, other, tiles, sink };
     if rows <= weights.columns() + MOST_ROWS && weights.panels() >= 4 * threads {
         let panels = weights.panels();
         let work = 2 * rows * weights.taps() * weights.steps();
@@ -127,12 +139,8 @@ pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
 struct Part<'a, N: Number, L, K> {
     kernel: Kernel<N::Sum>,
     weights: Weights<'a, N>,
-    a: Shared<u8>,
-    /// Bytes of an element of the input.
-    size: usize,
-    /// Bytes from one row to the next.
-    row: usize,
-    taps: &'a [usize],
+    input: Input<'a>,
+    other: Option<Input<'a>>,
     tiles: &'a L,
     sink: &'a K,
 }
@@ -158,8 +166,9 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Self { part, panels, tiles, then } = self;
-        let (steps, panel_bytes) = (part.weights.steps(), part.weights.panel_bytes());
-        let lines = part.taps.len() * steps * 64;
+        let (size, panel_bytes) = (size_of::<N::Input>(), part.weights.panel_bytes());
+        let steps = panel_bytes / STEP_BYTES;
+        let Input { at, stride, taps, steps: of_tap } = part.input;
         let mut sums = Sums::new();
         for panel in panels.0..panels.1 {
             let b = part.weights.panel(panel).as_ptr();
@@ -168,22 +177,23 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
             let line = if tiles.1 - tiles.0 == 1 { 128 } else { 64 };
             for i in tiles.0..tiles.1 {
                 let tile = part.tiles.tile(i);
-                let fetched = (i - tiles.0) * lines * line / 64;
+                let fetched = (i - tiles.0) * steps * line;
                 // SAFETY: `multiply`'s contract: this tile's rows and taps are readable, and the sink takes it. The
-                // panel holds taps · steps · 128 bytes.
+                // panel holds all steps.
                 unsafe {
                     let call = Call {
-                        a: part.a.at(tile.input * part.size),
-                        row: part.row,
-                        taps: part.taps,
-                        steps,
+                        a: at.at(tile.input * size),
+                        row: stride * size,
+                        taps,
+                        steps: of_tap,
                         b,
-                        b_step: 128,
+                        b_step: STEP_BYTES,
+                        more: false,
                         ahead: next.wrapping_add(fetched),
                         ahead_step: if then.is_some() && fetched < panel_bytes { line } else { 0 },
                     };
                     // What these sums meet; where they are done too soon for that, what the next tile's meet.
-                    if part.taps.len() * steps > SOON {
+                    if steps > SOON {
                         part.sink.fetch::<S>(&tile, panel * super::PANEL);
                     } else if i + 1 < tiles.1 {
                         part.sink.fetch::<S>(&part.tiles.tile(i + 1), panel * super::PANEL);
@@ -191,6 +201,13 @@ impl<N: Number, L: Tiles, K: Sink<N::Sum>> Task for Panels<'_, N, L, K> {
                         part.sink.fetch::<S>(&part.tiles.tile(tiles.0), (panel + 1) * super::PANEL);
                     }
                     (part.kernel)(&call, tile.rows, &mut sums);
+                    if let Some(Input { at, stride, taps, steps }) = part.other {
+                        let done = call.taps.len() * call.steps;
+                        let (a, row, b) = (at.at(tile.other * size), stride * size, b.add(done * STEP_BYTES));
+                        let ahead = call.ahead.wrapping_add(done * call.ahead_step);
+                        let rest = Call { a, row, taps, steps, b, more: true, ahead, ..call };
+                        (part.kernel)(&rest, tile.rows, &mut sums);
+                    }
                     part.sink.take::<S>(&sums, &tile, panel * super::PANEL);
                 }
             }

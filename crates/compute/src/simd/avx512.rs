@@ -248,4 +248,18 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             _mm_storeu_si128(p.cast(), _mm512_cvtusepi32_epi8(whole));
         }
     }
+    /// Packed by instructions that keep the bounds as they go, four vectors at once.
+    #[inline(always)]
+    unsafe fn store_u8_pairs([p, q]: [*mut u8; 2], x: [[__m512; 2]; 2]) {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let [x, y] = x.map(|[a, b]| _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b)));
+            // Of every 16 bytes, the first eight are of one place; four of each are of its first vector.
+            let bytes = _mm512_packus_epi16(x, y);
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            let bytes = _mm512_permutexvar_epi32(order, bytes);
+            _mm256_storeu_si256(p.cast(), _mm512_castsi512_si256(bytes));
+            _mm256_storeu_si256(q.cast(), _mm512_extracti64x4_epi64::<1>(bytes));
+        }
+    }
 }
