@@ -106,7 +106,8 @@ impl Builder {
         self.nodes.windows(2).any(pair) && self.users(map) == 1
     }
 
-    /// Which piece of memory each map lies in that is written. Only maps of one geometry share one, so that borders stay zero.
+    /// Which piece of memory each map lies in that is written. Only maps of one geometry share one, so that borders stay zero. A
+    /// sum takes the place of what is added for the last time, number by number: that is near already.
     pub(super) fn slots(&self, maps: &[Map]) -> Vec<usize> {
         let mut last_use = vec![usize::MAX; maps.len()];
         for (i, node) in self.nodes.iter().enumerate() {
@@ -130,16 +131,24 @@ impl Builder {
             if self.is_joined(to) {
                 continue;
             }
+            let instead = match *node {
+                Node::Conv { from, add: Some(add), .. } if add > 0 && add != from && last_use[add] == i => {
+                    Some(slots[add]).filter(|&slot| owners[slot] == maps[to])
+                }
+                _ => None,
+            };
             let found = free.iter().position(|&slot| owners[slot] == maps[to]);
-            slots[to] = match found {
-                Some(at) => free.swap_remove(at),
-                None => {
+            slots[to] = match (instead, found) {
+                (Some(slot), _) => slot,
+                (None, Some(at)) => free.swap_remove(at),
+                (None, None) => {
                     owners.push(maps[to]);
                     owners.len() - 1
                 }
             };
             // The input's slot stays its own: its border need not be zero.
-            free.extend((1..maps.len()).filter(|&m| last_use[m] == i).map(|m| slots[m]));
+            let done = (1..maps.len()).filter(|&m| last_use[m] == i).map(|m| slots[m]);
+            free.extend(done.filter(|&slot| instead != Some(slot)));
         }
         slots
     }

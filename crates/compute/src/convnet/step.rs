@@ -95,7 +95,8 @@ impl<N: MapNumber> Net<N> {
                 let other = conv.geometry.other.map(|other| at(other.map));
                 // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
                 // `assemble`, and the other map's; the map to add has the output's geometry (`lay_out`), and both are of the types that the
-                // maps say; no two of them share memory (`slots`: a map's slot is free only after its last use);
+                // maps say; none of them shares memory with what is written (`slots`: a map's slot is free only after its
+                // last use), but what is added, which is read where and before the sum is written;
                 // tiles do not overlap.
                 unsafe { self.stored(By { isa, pool }, conv, (from, other), (to, to_map), add) }
             }
@@ -139,8 +140,8 @@ impl<N: MapNumber> Net<N> {
     /// A convolution between maps that are stored as they say.
     ///
     /// # Safety
-    /// Maps must be as `conv` was made for, and lie behind their pointers; `add` has the geometry of `to`; no two may share
-    /// memory.
+    /// Maps must be as `conv` was made for, and lie behind their pointers; `add` has the geometry of `to`, may even
+    /// be the same map; no others may share memory.
     unsafe fn stored(
         &self,
         by: By<'_>,
@@ -184,7 +185,7 @@ impl<N: MapNumber> Net<N> {
 
     /// # Safety
     /// Maps must be as `conv` was made for, `to` of `O` and with room for these tiles, `add` and what is written beside of
-    /// its geometry; no two may share memory.
+    /// its geometry; no two may share memory, but `add` and what is written as it is stored.
     #[allow(clippy::too_many_arguments)] // what a convolution is made of
     pub(super) unsafe fn convolve<O: Element, R: Element, B: Beside>(
         &self,

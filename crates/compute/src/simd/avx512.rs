@@ -236,6 +236,21 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
+    unsafe fn store_fine_pair(p: *mut u16, x: [__m512; 2]) {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let [a, b] = x.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, _mm512_set1_ps(8.0))));
+            // Of every 16 bytes, the first eight are of the first vector.
+            let eighths = _mm512_packus_epi32(a, b);
+            let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+            let eighths = _mm512_permutexvar_epi64(order, eighths);
+            let eighths = _mm512_min_epu16(eighths, _mm512_set1_epi16(2047));
+            let whole = _mm512_slli_epi16::<8>(_mm512_srli_epi16::<3>(eighths));
+            let all = _mm512_or_si512(whole, _mm512_and_si512(eighths, _mm512_set1_epi16(7)));
+            _mm512_storeu_si512(p.cast(), all);
+        }
+    }
+    #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))) }
