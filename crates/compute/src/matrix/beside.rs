@@ -1,16 +1,17 @@
 //! What is written a second time, in other numbers than the output's.
 
+use super::writer::fetch;
 use crate::buffer::Shared;
 use crate::number::Element;
 use crate::simd::{LANES, Simd};
 
 /// Takes the numbers that the output takes.
 pub(crate) trait Beside: Copy + Sync {
-    /// Has the line where element `at` lies brought near.
+    /// Has a panel's columns of some rows brought near, the first from element `at` on.
     ///
     /// # Safety
     /// That of [`Simd`].
-    unsafe fn fetch<S: Simd>(self, at: usize);
+    unsafe fn fetch<S: Simd>(self, at: usize, stride: usize, rows: usize);
 
     /// The first `n` lanes.
     ///
@@ -28,7 +29,7 @@ pub(crate) trait Beside: Copy + Sync {
 /// Written once.
 impl Beside for () {
     #[inline(always)]
-    unsafe fn fetch<S: Simd>(self, _: usize) {}
+    unsafe fn fetch<S: Simd>(self, _: usize, _: usize, _: usize) {}
     #[inline(always)]
     unsafe fn store<S: Simd>(self, _: usize, _: S::F, _: usize) {}
     #[inline(always)]
@@ -37,9 +38,9 @@ impl Beside for () {
 
 impl<T: Element> Beside for Shared<T> {
     #[inline(always)]
-    unsafe fn fetch<S: Simd>(self, at: usize) {
-        // SAFETY: the caller's; any address will do.
-        unsafe { S::fetch(self.0.wrapping_add(at).cast()) };
+    unsafe fn fetch<S: Simd>(self, at: usize, stride: usize, rows: usize) {
+        // SAFETY: the caller's.
+        unsafe { fetch::<S, T>(self.0.wrapping_add(at), stride, rows) };
     }
     #[inline(always)]
     unsafe fn store<S: Simd>(self, at: usize, x: S::F, n: usize) {

@@ -9,6 +9,9 @@ use crate::math;
 use crate::number::Element;
 use crate::simd::{LANES, Simd};
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
 /// Takes finished tiles.
 pub(crate) trait Sink<T>: Sync {
     /// `tile.rows` rows of 32 sums, whose first is column `column`.
@@ -58,21 +61,39 @@ impl<T: Copy + Sync, D: Scale<T>, O: Element, R: Element, B: Beside> Sink<T> for
     /// Rows lie far apart, so that no processor guesses which come next.
     #[inline(always)]
     unsafe fn fetch<S: Simd>(&self, tile: &Tile, column: usize) {
-        for i in 0..tile.rows {
-            let at = tile.output + i * self.stride + column;
-            // SAFETY: within the output, as the caller says.
-            unsafe {
-                for j in (0..PANEL).step_by(64 / size_of::<O>()) {
-                    S::fetch(self.out.0.wrapping_add(at + j).cast());
-                }
-                if let Some(residual) = self.residual {
-                    for j in (0..PANEL).step_by(64 / size_of::<R>()) {
-                        S::fetch(residual.0.wrapping_add(at + j).cast());
-                    }
-                }
-                self.beside.fetch::<S>(at);
+        let at = tile.output + column;
+        let out = self.out.0.wrapping_add(at);
+        // SAFETY: the caller's.
+        unsafe {
+            fetch::<S, O>(out, self.stride, tile.rows);
+            if let Some(residual) = self.residual.map(|residual| residual.0.wrapping_add(at))
+                && residual.addr() != out.addr()
+            {
+                fetch::<S, R>(residual, self.stride, tile.rows);
             }
+            self.beside.fetch::<S>(at, self.stride, tile.rows);
         }
+    }
+}
+
+/// Has a panel's columns of some rows brought near.
+///
+/// # Safety
+/// That of [`Simd`]; any address will do.
+#[inline(always)]
+pub(super) unsafe fn fetch<S: Simd, T>(start: *const T, stride: usize, rows: usize) {
+    let bytes = PANEL * size_of::<T>();
+    // The panel before brought the whole line.
+    if bytes < LINE && !start.addr().is_multiple_of(LINE) {
+        return;
+    }
+    let mut row = start.cast::<u8>();
+    for _ in 0..rows {
+        for at in (0..bytes).step_by(LINE) {
+            // SAFETY: the caller's; nothing is read.
+            unsafe { S::fetch(row.wrapping_add(at)) };
+        }
+        row = row.wrapping_add(stride * size_of::<T>());
     }
 }
 
