@@ -5,6 +5,7 @@
 //! kernel row, whose kernel · channels inputs lie side by side. Maps that a 3×3 reads have a border of zeros that
 //! nobody writes, so no kernel tests bounds. 3×3 with stride 1 goes by Winograd where that wins.
 
+mod batch;
 mod calibrate;
 mod compile;
 mod conv;

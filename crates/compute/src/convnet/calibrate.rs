@@ -64,11 +64,12 @@ impl<'a> Calibration<'a> {
         let pictures: Vec<_> = photos.chain(others.into_iter().map(|other| (other, false))).collect();
         for (i, &(picture, is_photo)) in pictures.iter().enumerate() {
             assert_eq!(picture.len(), net.pixels(), "a picture of the network's size");
-            F32::run_one(net, by, &mut space, picture, &mut |map, values| {
+            F32::run_from(net, by, &mut space, picture, 0, &mut |map, values| {
                 if is_photo {
                     all.reaches[map].widen(&net.maps[map], values);
                 }
                 all.look(plan, net, (i, pictures.len()), map, values);
+                true
             });
         }
         for node in &plan.nodes {

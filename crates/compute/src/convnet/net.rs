@@ -50,30 +50,6 @@ impl<N: MapNumber> Net<N> {
         self.maps[0].height * self.maps[0].width * COLOURS
     }
 
-    /// One vector per photo, not normalised. A single photo is computed by all threads, several by one thread each;
-    /// numbers do not depend on which.
-    ///
-    /// # Panics
-    /// If a photo has another size.
-    pub fn run(&self, isa: Isa, pool: &Pool, photos: &[&[u8]]) -> Vec<Vec<f32>> {
-        assert!(photos.iter().all(|p| p.len() == self.pixels()), "photos of the network's size");
-        let mut out = vec![vec![0.0; self.dim()]; photos.len()];
-        // What does not fill all threads goes by all of them.
-        let apart = if pool.threads() > 1 { photos.len() / pool.threads() * pool.threads() } else { 0 };
-        let apart = if photos.len() > 1 { apart } else { 0 };
-        let rows: Vec<Mutex<&mut Vec<f32>>> = out.iter_mut().map(Mutex::new).collect();
-        let one = |i: usize, pool: &Pool| {
-            let mut space = self.workspace();
-            N::run_one(self, By { isa, pool }, &mut space, photos[i], &mut |_, _| {});
-            rows[i].lock().expect("a photo has one task").copy_from_slice(&space.mean);
-            self.spare.lock().expect("nothing panics here").push(space);
-        };
-        pool.run(apart, |i| one(i, &self.alone));
-        (apart..photos.len()).for_each(|i| one(i, pool));
-        drop(rows);
-        out
-    }
-
     /// What every step is and the least time it took in several passes: where a network's time goes.
     ///
     /// # Panics
@@ -84,13 +60,14 @@ impl<N: MapNumber> Net<N> {
         let mut space = self.workspace();
         for _ in 0..passes {
             let (mut since, mut steps) = (Instant::now(), all.iter_mut());
-            N::run_one(self, By { isa, pool }, &mut space, photo, &mut |map, _| {
+            N::run_from(self, By { isa, pool }, &mut space, photo, 0, &mut |map, _| {
                 // The photo's time counts to the first step.
                 if map > 0 {
                     let (_, least) = steps.next().expect("a step for every map");
                     *least = since.elapsed().min(*least);
                     since = Instant::now();
                 }
+                true
             });
         }
         self.spare.lock().expect("nothing panics here").push(space);
@@ -114,14 +91,32 @@ impl<N: MapNumber> Net<N> {
         Workspace { slots, inputs, sums, mean: vec![0.0; self.dim()] }
     }
 
-    /// Runs all steps.
-    pub(super) fn run_one(&self, by: By<'_>, room: &mut Workspace<N>, photo: &[u8], seen: Seen<'_, N>) {
-        by.isa.run(Photo { map: &self.maps[0], values: &mut room.slots[0], photo });
-        seen(0, &room.slots[0]);
-        for step in &self.steps {
-            self.step(by, room, step);
-            seen(step.to, &room.slots[self.slots[step.to]]);
+    /// Runs the steps of a photo of which so many are done, until `seen` says no; gives how many are done then.
+    pub(super) fn run_from(
+        &self,
+        by: By<'_>,
+        room: &mut Workspace<N>,
+        photo: &[u8],
+        done: usize,
+        seen: Seen<'_, N>,
+    ) -> usize {
+        if done == 0 {
+            by.isa.run(Photo { map: &self.maps[0], values: &mut room.slots[0], photo });
+            if !seen(0, &room.slots[0]) {
+                return 0;
+            }
         }
+        for (i, step) in self.steps.iter().enumerate().skip(done) {
+            self.step(by, room, step);
+            if !seen(step.to, &room.slots[self.slots[step.to]]) && i + 1 < self.steps.len() {
+                return i + 1;
+            }
+        }
+        self.mean(by, room);
+        self.steps.len()
+    }
+
+    fn mean(&self, by: By<'_>, room: &mut Workspace<N>) {
         let (map, scale, out) = (&self.maps[self.maps.len() - 1], &self.mean_scale, &mut room.mean);
         let values = &room.slots[self.slots[self.maps.len() - 1]][..];
         match map.store {

@@ -29,9 +29,16 @@ pub trait MapNumber: Number {
     /// How a 3×3 layer that gives maps of this width goes by Winograd; `None`: directly.
     #[doc(hidden)]
     fn winograd(layer: &Layer, width: usize) -> Option<Form>;
-    /// [`Net::run_one`], compiled in this crate and not, generic as it is, in that of whoever calls it.
+    /// [`Net::run_from`], compiled in this crate and not, generic as it is, in that of whoever calls it.
     #[doc(hidden)]
-    fn run_one(net: &Net<Self>, by: By<'_>, room: &mut Workspace<Self>, photo: &[u8], seen: Seen<'_, Self>);
+    fn run_from(
+        net: &Net<Self>,
+        by: By<'_>,
+        room: &mut Workspace<Self>,
+        photo: &[u8],
+        done: usize,
+        seen: Seen<'_, Self>,
+    ) -> usize;
 }
 
 /// What a photo is computed by.
@@ -42,20 +49,21 @@ pub struct By<'a> {
     pub(super) pool: &'a Pool,
 }
 
-/// Told of every map when it is written, the photo first: its number and its values.
-pub(super) type Seen<'a, N> = &'a mut dyn FnMut(usize, &[<N as Number>::Input]);
+/// Told of every map when it is written, the photo first: its number and its values. Says whether to go on.
+pub(super) type Seen<'a, N> = &'a mut dyn FnMut(usize, &[<N as Number>::Input]) -> bool;
 
 macro_rules! compiled_here {
     () => {
         #[inline(never)]
-        fn run_one(
+        fn run_from(
             net: &Net<Self>,
             by: By<'_>,
             room: &mut Workspace<Self>,
             photo: &[u8],
+            done: usize,
             seen: Seen<'_, Self>,
-        ) {
-            net.run_one(by, room, photo, seen);
+        ) -> usize {
+            net.run_from(by, room, photo, done, seen)
         }
     };
 }

@@ -188,7 +188,7 @@ fn convolve(
     (oh, ow, to, out)
 }
 
-fn photo(h: usize, w: usize, seed: u64) -> Vec<u8> {
+pub(super) fn photo(h: usize, w: usize, seed: u64) -> Vec<u8> {
     let mut seed = Seeded(seed);
     (0..h * w * 3).map(|_| ((seed.next() + 1.0) * 127.9) as u8).collect()
 }
