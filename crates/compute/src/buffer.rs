@@ -11,6 +11,8 @@ use crate::number::Element;
 
 const HUGE: usize = 2 << 20;
 const PAGE: usize = 4096;
+/// Bytes of a line of the cache.
+pub(crate) const LINE: usize = 64;
 /// Readable bytes behind the last element, for loads of whole vectors.
 const TAIL: usize = 256;
 

@@ -1,9 +1,7 @@
 //! Where the pixels of a map lie.
 
+use crate::buffer::LINE;
 use crate::matrix::skew;
-
-/// What begins at a multiple of so many bytes begins with a line of the cache.
-const LINE: usize = 64;
 
 /// What a map's numbers are stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

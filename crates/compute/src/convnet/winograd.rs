@@ -8,7 +8,7 @@ mod transform;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 
 use super::map::Map;
-use crate::buffer::Shared;
+use crate::buffer::{LINE, Shared};
 use crate::matrix::kernel::{Call, MOST_ROWS};
 use crate::matrix::{Arena, PANEL, Packed, Sums};
 use crate::number::{B16, Element, F32, Number};
@@ -19,9 +19,6 @@ use transform::{Back, Into};
 const STRIP: usize = 2 * MOST_ROWS;
 /// Numbers of a block of sums, which the kernel writes.
 const BLOCK: usize = MOST_ROWS * PANEL;
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 
 /// How a layer goes by Winograd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,10 @@ use super::beside::Beside;
 use super::finish::{Act, Lanes, Scale, columns_of};
 use super::split::Tile;
 use super::{PANEL, Sums};
-use crate::buffer::Shared;
+use crate::buffer::{LINE, Shared};
 use crate::math;
 use crate::number::Element;
 use crate::simd::{LANES, Simd};
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 
 /// Takes finished tiles.
 pub(crate) trait Sink<T>: Sync {
