@@ -3,6 +3,7 @@
 mod attention;
 mod buffer;
 pub mod convnet;
+mod each;
 mod isa;
 pub mod kept;
 pub mod limits;

@@ -3,6 +3,7 @@
 //! Tokens of all texts lie one behind the other, without padding: products see rows of tokens, attention goes text by
 //! text and head by head. A text's vector does not depend on the texts beside it: every sum has one order.
 
+mod batch;
 mod cut;
 mod layer;
 mod numbers;

@@ -1,31 +1,17 @@
-//! Texts through all layers, in passes whose rows stay in the caches.
-//!
-//! With several passes, each thread takes its own from the first layer to the last. With one, threads take rows of their
-//! own and meet once a layer, where attention reads the other's keys and values; with few rows, they share each product.
+//! Some texts through all layers.
 
-use super::cut::{cut, even};
 use super::layer::{Block, Layer, Ready};
 use super::numbers::Numbers;
-use super::scratch::{Span, View, Views};
+use super::scratch::{Scratch, Span, View, Views};
 use super::{Sizes, Stack};
 use crate::attention::{Shape, attend};
-use crate::buffer::Shared;
 use crate::matrix::{Act, Rows, RowsMut};
 use crate::norm::LayerNorm;
 use crate::number::{Element, Number};
-use crate::pooling::{Pooling, pool as pooled};
 use crate::quantise::Spread;
 use crate::simd::fetch;
 use crate::{Isa, Pool};
 
-/// Bytes of weights for which threads take rows of their own: products are so small that to meet after each costs more
-/// than that every thread reads all weights. Measured on two cores: MiniLM (11 to 43 MB) is 3 to 25 % faster so,
-/// BERT-base (85 to 340 MB) 1 to 3 % slower.
-const LIGHT: usize = 64 << 20;
-/// Bytes of weights per row of a thread's own: with fewer rows, it waits for the memory.
-const PER_ROW: usize = 3 << 20;
-/// Rows per thread at least: fewer leave the kernel half empty.
-const OWN_ROWS: usize = 8;
 /// Numbers that a task between products takes, some 2 µs of work.
 const TASK: usize = 6 * 1024;
 /// Multiply-adds of a task of attention.
@@ -35,7 +21,7 @@ const HEADS: usize = 64 * 1024;
 const WORDS_AHEAD: usize = 4;
 
 /// What every step of a pass needs.
-struct Pass<'a, N: Numbers> {
+pub(super) struct Pass<'a, N: Numbers> {
     isa: Isa,
     /// Who shares the work of a part.
     crew: &'a Pool,
@@ -52,58 +38,6 @@ impl<N: Numbers> Clone for Pass<'_, N> {
 }
 impl<N: Numbers> Copy for Pass<'_, N> {}
 
-impl<N: Numbers> Stack<N> {
-    pub fn encode(
-        &self,
-        isa: Isa,
-        pool: &Pool,
-        sizes: &Sizes,
-        texts: &[&[u32]],
-        pooling: Pooling,
-    ) -> Vec<f32> {
-        let places = self.places.len() / sizes.embedding;
-        assert!(texts.iter().all(|t| !t.is_empty() && self.first + t.len() <= places), "a place per token");
-        let hidden = sizes.hidden;
-        let mut out = vec![0.0; texts.len() * hidden];
-        let to = Shared(out.as_mut_ptr());
-        let alone = Pool::new(1);
-        let run = |(from, until): (usize, usize), pool: &Pool, parts: usize| {
-            let texts = &texts[from..until];
-            let tokens = texts.iter().map(|t| t.len()).sum();
-            let mut scratch = self.take_scratch(sizes, tokens);
-            let mut first = 0;
-            scratch.firsts.clear();
-            scratch.firsts.extend(texts.iter().map(|text| {
-                first += text.len();
-                first - text.len()
-            }));
-            let at = scratch.views();
-            let crew = if parts > 1 { &alone } else { pool };
-            Pass { isa, crew, sizes, stack: self, texts, at }.run(tokens, parts, pool);
-            for ((at, text), &first) in (from..).zip(texts).zip(&scratch.firsts) {
-                // SAFETY: the vector of this text, which no other pass has.
-                let to = unsafe { std::slice::from_raw_parts_mut(to.at(at * hidden), hidden) };
-                let rows = &scratch.x.buffer[first * scratch.x.stride..];
-                pooled(isa, pooling, Rows::new(rows, text.len(), scratch.x.stride), to);
-            }
-            self.free.lock().unwrap_or_else(|e| e.into_inner()).push(scratch);
-        };
-        let threads = pool.threads();
-        let passes = cut(texts, threads);
-        if threads == 1 || even(texts, &passes, threads) {
-            pool.run(passes.len(), |i| run(passes[i], &alone, 1));
-            return out;
-        }
-        let weights = self.arena.panels().len();
-        let own = OWN_ROWS.max(weights.div_ceil(PER_ROW));
-        for pass in cut(texts, 1) {
-            let tokens: usize = texts[pass.0..pass.1].iter().map(|t| t.len()).sum();
-            run(pass, pool, if weights <= LIGHT && tokens >= own * threads { threads } else { 1 });
-        }
-        out
-    }
-}
-
 /// Rows normalised, and measured where products want to know.
 fn normalised<N: Numbers, const R: usize>(norm: &LayerNorm, isa: Isa, rows: [&mut [f32]; R]) -> [Spread; R] {
     if N::MEASURE { norm.some::<R, true>(isa, rows) } else { norm.some::<R, false>(isa, rows) }
@@ -112,28 +46,70 @@ fn normalised<N: Numbers, const R: usize>(norm: &LayerNorm, isa: Isa, rows: [&mu
 /// How a middle row is made ready.
 type Made<N> = fn(Isa, &[<N as Numbers>::Middle], &mut [<N as Number>::Input]) -> f32;
 
-impl<N: Numbers> Pass<'_, N> {
-    /// In `parts` that `pool` shares, or as one part that the crew shares. Parts meet at the end of each `pool.run`:
-    /// attention of a layer reads keys and values of all rows, which are those of the run before.
-    fn run(self, tokens: usize, parts: usize, pool: &Pool) {
+impl<'a, N: Numbers> Pass<'a, N> {
+    pub fn new(
+        stack: &'a Stack<N>,
+        (isa, sizes): (Isa, &'a Sizes),
+        scratch: &'a mut Scratch<N>,
+        texts: &'a [&'a [u32]],
+        crew: &'a Pool,
+    ) -> Self {
+        Self { isa, crew, sizes, stack, texts, at: scratch.views() }
+    }
+
+    fn tokens(self) -> usize {
+        self.texts.iter().map(|text| text.len()).sum()
+    }
+
+    /// `None` behind the last one.
+    fn block(self, layer: usize) -> Option<&'a Block<N>> {
+        self.stack.order.get(layer).map(|&i| &self.stack.blocks[i])
+    }
+
+    /// In `parts` that `pool` shares. They meet at the end of each `pool.run`: attention of a layer reads keys and values of
+    /// all rows, which are those of the run before.
+    pub fn in_parts(self, parts: usize, pool: &Pool) {
+        let tokens = self.tokens();
         let part = |i: usize| (i * tokens / parts, (i + 1) * tokens / parts);
-        let order = &self.stack.order;
-        let block = |i: usize| &self.stack.blocks[order[i]];
-        let qkv = |i: usize| self.at.qkv[if parts > 1 { i % 2 } else { 0 }];
-        pool.run(parts, |p| {
-            self.enter(part(p));
-            if !order.is_empty() {
-                self.queries(block(0), part(p), qkv(0));
+        let qkv = |layer: usize| self.at.qkv[layer % 2];
+        pool.run(parts, |p| self.first(part(p), qkv(0)));
+        for layer in 0..self.stack.order.len() {
+            pool.run(parts, |p| self.whole(layer, part(p), qkv(layer), qkv(layer + 1)));
+        }
+    }
+
+    /// From a layer on, as one part that the crew shares, as long as there is to be `more`; gives how many layers are done.
+    pub fn go_on(self, done: usize, more: &dyn Fn() -> bool) -> usize {
+        let (rows, qkv) = ((0, self.tokens()), self.at.qkv[0]);
+        if done == 0 {
+            self.first(rows, qkv);
+        }
+        let layers = self.stack.order.len();
+        for layer in done..layers {
+            if layer > done && !more() {
+                return layer;
             }
-        });
-        for layer in 0..order.len() {
-            pool.run(parts, |p| {
-                let next = (layer + 1 < order.len()).then(|| block(layer + 1));
-                self.layer(block(layer), part(p), qkv(layer), next);
-                if let Some(next) = next {
-                    self.queries(next, part(p), qkv(layer + 1));
-                }
-            });
+            self.whole(layer, rows, qkv, qkv);
+        }
+        layers
+    }
+
+    /// What comes before the first layer's attention.
+    fn first(self, rows: Span, qkv: View<N::Middle>) {
+        self.enter(rows);
+        if let Some(block) = self.block(0) {
+            self.queries(block, rows, qkv);
+        }
+    }
+
+    /// A layer from its attention on, and the next one's queries, keys and values.
+    fn whole(self, layer: usize, rows: Span, qkv: View<N::Middle>, next_qkv: View<N::Middle>) {
+        let next = self.block(layer + 1);
+        if let Some(block) = self.block(layer) {
+            self.layer(block, rows, qkv, next);
+        }
+        if let Some(next) = next {
+            self.queries(next, rows, next_qkv);
         }
     }
 
