@@ -24,12 +24,12 @@ impl Pool {
                     break;
                 }
                 if let Some(half) = begin(item, &more) {
-                    begun.lock().expect("nothing panics here").push((item, half));
+                    begun.lock().unwrap_or_else(|e| e.into_inner()).push((item, half));
                 }
             }
             idle.fetch_add(1, Relaxed);
         });
-        for (item, half) in begun.into_inner().expect("nothing panics here") {
+        for (item, half) in begun.into_inner().unwrap_or_else(|e| e.into_inner()) {
             end(item, half);
         }
     }

@@ -15,8 +15,8 @@ impl<N: MapNumber> Net<N> {
         assert!(photos.iter().all(|p| p.len() == self.pixels()), "photos of the network's size");
         let out: Vec<_> = photos.iter().map(|_| Mutex::new(Vec::new())).collect();
         let end = |photo: usize, space: Workspace<N>| {
-            *out[photo].lock().expect("a photo ends once") = space.mean.clone();
-            self.spare.lock().expect("nothing panics here").push(space);
+            *out[photo].lock().unwrap_or_else(|e| e.into_inner()) = space.mean.clone();
+            self.spare.lock().unwrap_or_else(|e| e.into_inner()).push(space);
         };
         let begin = |photo: usize, more: &dyn Fn() -> bool| {
             let (mut space, by) = (self.workspace(), By { isa, pool: &self.alone });
@@ -35,7 +35,7 @@ impl<N: MapNumber> Net<N> {
             1 => go_on(0, (self.workspace(), 0)),
             count => pool.each(count, begin, go_on),
         }
-        out.into_iter().map(|row| row.into_inner().expect("a photo ends once")).collect()
+        out.into_iter().map(|row| row.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
     }
 }
 

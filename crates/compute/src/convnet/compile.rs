@@ -74,6 +74,7 @@ impl Builder {
         waiting: &mut HashMap<usize, (usize, Told)>,
     ) -> ConvWeights<N> {
         let Node::Conv { layer: Layer { from: channels, kernel, .. }, from, to, add, .. } = *node else {
+            // `finish` calls it for what `convs` gives.
             unreachable!("a pool has no weights")
         };
         let mut both = None;

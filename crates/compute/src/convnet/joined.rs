@@ -37,6 +37,7 @@ impl Builder {
 
     /// What a product of this convolution reads at one tap.
     pub(super) fn tap<N: MapNumber>(&self, node: &Node) -> Tap {
+        // Called for what `convs` gives, or where a node was found to be a convolution.
         let Node::Conv { layer, from, .. } = *node else { unreachable!("a pool is no product") };
         let stores = self.stores::<N>();
         let of = |count: usize, map: usize| Part { count, each: stores[map].each() };

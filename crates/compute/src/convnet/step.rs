@@ -93,11 +93,11 @@ impl<N: MapNumber> Net<N> {
             Work::Conv(conv) => {
                 let add = step.add.map(|map| (at(map), &self.maps[map]));
                 let other = conv.geometry.other.map(|other| at(other.map));
-                // SAFETY: `Geometry` was made for these two maps and what it reads was checked against the buffer in
-                // `assemble`, and the other map's; the map to add has the output's geometry (`lay_out`), and both are of the types that the
-                // maps say; none of them shares memory with what is written (`slots`: a map's slot is free only after its
-                // last use), but what is added, which is read where and before the sum is written;
-                // tiles do not overlap.
+                // SAFETY: `Geometry` was made for these maps and what it reads was checked against the buffers in
+                // `assemble`; the map to add has the output's geometry (`lay_out`), and all are of the types that
+                // the maps say; none shares memory with what is written (`slots`: a map's slot is free only after
+                // its last use), but what is added, which is read where and before the sum is written; tiles do
+                // not overlap.
                 unsafe { self.stored(By { isa, pool }, conv, (from, other), (to, to_map), add) }
             }
             Work::Winograd { layer, bias, relu } => {

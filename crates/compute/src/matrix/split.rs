@@ -92,11 +92,12 @@ pub(crate) struct Input<'a> {
 }
 
 /// All tiles by all panels. Where the weights are the larger side (few rows, wide layers) tasks are runs of panels: each
-/// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles. Sums are over `input` and then over the other, if there is one.
+/// weight is read by one core once, and the next panel is fetched ahead. Otherwise tasks are groups of tiles.
+/// Sums are over the first input and then over the other, if there is one.
 ///
 /// # Safety
 /// For every tile, rows `stride` elements apart from `tile.input` on must be readable, at every tap for all steps; of the other
-/// input the same from `tile.other` on. Both have as many steps as the weights. `sink` must hold for every tile.
+/// input the same from `tile.other` on. Both together have as many steps as the weights. `sink` must hold for every tile.
 pub(crate) unsafe fn multiply<N: Number, K: Sink<N::Sum>>(
     isa: Isa,
     pool: &Pool,
